@@ -1,0 +1,213 @@
+"""The declared experiment: one frozen value behind Python keywords, YAML and JSON files and HTTP bodies."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from heliostat import schema
+from heliostat.errors import InvalidValue
+from heliostat.metrics import Metrics, read_metrics
+from heliostat.space import Space, read_space, write_space
+
+_SPACE = ("parameters", "conditionals", "linear_constraints")
+_OWN = (
+    "name", "project", "metrics", "budget", "parallel_bandwidth", "num_solutions", "tasks", "transfer",
+    "searcher", "type", "seed", "metadata", "observation_budget",
+)  # fmt: skip
+FIELDS = (*_SPACE, *_OWN)
+"""Every field of an experiment's wire form."""
+
+SIGOPT_TYPES = {"offline": "bayesian", "random": "random", "grid": "grid"}
+"""SigOpt's experiment types and the searcher that does their work."""
+
+
+@dataclass(frozen=True)
+class Task:
+    """A cheaper proxy of the objective.
+
+    Args:
+        name: Unique in the experiment.
+        cost: Relative cost in (0, 1]; exactly one task of an experiment costs 1.
+    """
+
+    name: str
+    cost: float
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "name", schema.name(self.name, "tasks.name"))
+        object.__setattr__(self, "cost", schema.number(self.cost, "tasks.cost"))
+        if not 0 < self.cost <= 1:
+            rule = "must lie in (0, 1]"
+            raise InvalidValue(
+                f"tasks.{self.name}.cost", rule, given=self.cost, remedy="The full task costs 1."
+            )
+
+
+@dataclass(frozen=True)
+class ExperimentSpec:
+    """A declared search.
+
+    Args:
+        name: For people; 1 to 100 characters.
+        space: Parameters, switches, linear constraints.
+        metrics: What to optimize, guard and store.
+        project: Folder that people share.
+        budget: Number of runs; required with several objectives, guardrails, solutions or tasks.
+        parallel_bandwidth: How many runs are planned at once.
+        num_solutions: Number of good and different solutions wanted.
+        tasks: Cheaper proxies; empty or at least two.
+        transfer: Ids of experiments whose runs warm-start this one.
+        searcher: Name of the searcher (entry point ``heliostat.searchers``).
+        seed: With the history it determines every suggestion.
+        metadata: Free texts and numbers.
+
+    Raises:
+        InvalidValue: A field breaks a rule.
+    """
+
+    name: str
+    space: Space
+    metrics: Metrics
+    project: str = "default"
+    budget: int | None = None
+    parallel_bandwidth: int | None = None
+    num_solutions: int = 1
+    tasks: tuple[Task, ...] = ()
+    transfer: tuple[int, ...] = ()
+    searcher: str = "bayesian"
+    seed: int = 0
+    metadata: Mapping[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self._settle("name", schema.name(self.name, "name"))
+        self._settle("project", schema.name(self.project, "project"))
+        self._settle("searcher", schema.name(self.searcher, "searcher"))
+        self._settle("seed", schema.integer(self.seed, "seed", at_least=0))
+        for key in ("budget", "parallel_bandwidth"):
+            if getattr(self, key) is not None:
+                self._settle(key, schema.integer(getattr(self, key), key, at_least=1))
+        self._settle("num_solutions", schema.integer(self.num_solutions, "num_solutions", at_least=1))
+        self._settle("tasks", tuple(self.tasks))
+        self._settle("transfer", tuple(schema.integer(item, "transfer") for item in self.transfer))
+        self._settle("metadata", _read_metadata(self.metadata))
+        self._check_tasks()
+        self._check_solutions()
+        self._check_budget()
+
+    @property
+    def needs(self) -> frozenset[str]:
+        """The capabilities that a searcher must have for this experiment (see ``heliostat.ports``)."""
+        features = {
+            "multimetric": len(self.metrics.objectives) > 1,
+            "guardrails": bool(self.metrics.guardrails),
+            "active_search": not self.metrics.objectives,
+            "conditionals": any(item.conditions for item in self.space.dimensions),
+            "linear_constraints": bool(self.space.linear_constraints),
+            "tasks": bool(self.tasks),
+            "multisolution": self.num_solutions > 1,
+            "transfer": bool(self.transfer),
+        }
+        return frozenset(name for name, is_used in features.items() if is_used)
+
+    def to_dict(self) -> dict[str, Any]:
+        """The wire form; :func:`read_experiment` gives the same value back."""
+        return schema.plain(
+            {
+                "name": self.name,
+                "project": self.project,
+                **write_space(self.space),
+                "metrics": [metric.to_dict() for metric in self.metrics.all],
+                "budget": self.budget,
+                "parallel_bandwidth": self.parallel_bandwidth,
+                "num_solutions": self.num_solutions if self.num_solutions > 1 else None,
+                "tasks": [{"name": task.name, "cost": task.cost} for task in self.tasks],
+                "transfer": list(self.transfer),
+                "searcher": self.searcher,
+                "seed": self.seed,
+                "metadata": dict(self.metadata),
+            }
+        )
+
+    def _settle(self, key: str, value: Any) -> None:
+        object.__setattr__(self, key, value)
+
+    def _check_tasks(self) -> None:
+        if not self.tasks:
+            return
+        schema.unique((task.name for task in self.tasks), "tasks", "names")
+        costs = [task.cost for task in self.tasks]
+        if len(costs) < 2 or len(set(costs)) != len(costs) or costs.count(1.0) != 1:
+            rule = "need at least two with distinct costs, exactly one of which is 1"
+            raise InvalidValue("tasks", rule, given=costs, remedy="Give the full task cost 1.")
+
+    def _check_solutions(self) -> None:
+        if self.num_solutions == 1:
+            return
+        if len(self.metrics.objectives) != 1:
+            rule = "several solutions need exactly one optimized metric"
+            raise InvalidValue("num_solutions", rule, given=self.num_solutions, remedy="Store the others.")
+        if self.budget is not None and self.budget < self.num_solutions:
+            rule = "must be at least num_solutions"
+            raise InvalidValue("budget", rule, given=self.budget, remedy=f"Use {self.num_solutions} or more.")
+
+    def _check_budget(self) -> None:
+        reasons = {"multimetric", "guardrails", "active_search", "multisolution", "tasks"} & self.needs
+        if self.budget is None and reasons and self.searcher != "grid":
+            rule = f"is required with {', '.join(sorted(reasons))}"
+            raise InvalidValue(
+                "budget", rule, remedy="Say how many runs you can afford.", code="HS-VALUE-003"
+            )
+
+
+def read_experiment(value: Any) -> ExperimentSpec:
+    """An experiment from its wire form (a mapping), or the value itself.
+
+    Raises:
+        InvalidValue: A key is unknown or a value breaks a rule; the error names its path.
+    """
+    if isinstance(value, ExperimentSpec):
+        return value
+    data = {key: item for key, item in schema.mapping(value, "experiment").items() if item is not None}
+    schema.only_keys(data, "experiment", FIELDS)
+    own = {key: data[key] for key in _OWN if key in data}
+    if "observation_budget" in own:
+        own.setdefault("budget", own.pop("observation_budget"))
+    if "type" in own:
+        kind = schema.choice(own.pop("type"), "type", tuple(SIGOPT_TYPES))
+        own.setdefault("searcher", SIGOPT_TYPES[kind])
+    own["name"] = schema.required(data, "name", "")
+    own["tasks"] = tuple(_read_task(item, place) for place, item in enumerate(own.get("tasks", ())))
+    own["metrics"] = read_metrics(schema.required(data, "metrics", ""))
+    return ExperimentSpec(space=read_space(data), **own)
+
+
+def load_experiment(path: str | Path) -> ExperimentSpec:
+    """An experiment from a YAML or JSON file."""
+    import yaml
+
+    text = Path(path).read_text(encoding="utf-8")
+    try:
+        data = yaml.safe_load(text)
+    except yaml.YAMLError as error:
+        raise InvalidValue(str(path), f"must be YAML or JSON ({error})") from None
+    return read_experiment(data)
+
+
+def _read_task(value: Any, place: int) -> Task:
+    if isinstance(value, Task):
+        return value
+    path = f"tasks[{place}]"
+    data = schema.mapping(value, path)
+    schema.only_keys(data, path, ("name", "cost"))
+    return Task(schema.required(data, "name", path), schema.required(data, "cost", path))
+
+
+def _read_metadata(value: Any) -> dict[str, Any]:
+    data = schema.mapping(value, "metadata")
+    for key, item in data.items():
+        if not isinstance(item, (str, int, float)):
+            raise InvalidValue(f"metadata.{key}", "must be a text or a number", given=item)
+    return data

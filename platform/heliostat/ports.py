@@ -1,0 +1,146 @@
+"""What the core asks of searchers and of the run log, and nothing about how they do it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from concurrent.futures import Future
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol, runtime_checkable
+
+from heliostat.experiment import ExperimentSpec
+from heliostat.trial import History, Proposal, Run
+from heliostat.writes import Reply, Write
+
+if TYPE_CHECKING:
+    import numpy as np
+
+CAPABILITIES = {
+    "multimetric": "two or more optimized metrics",
+    "guardrails": "constraint metrics beside optimized ones",
+    "active_search": "constraint metrics only",
+    "conditionals": "parameters with conditions",
+    "linear_constraints": "linear constraints over parameters",
+    "tasks": "cheaper proxies of the objective",
+    "multisolution": "several good and different solutions",
+    "transfer": "warm start from other experiments",
+}
+"""What a searcher may declare that it can do; an experiment that needs more is refused when it is created."""
+
+
+@runtime_checkable
+class Searcher(Protocol):
+    """Decides what to try next.
+
+    A searcher is a function in the shape of an object: what it returns depends on its arguments alone. It may
+    keep costly intermediate results, which may vanish at any time and then change nothing but time.
+    """
+
+    capabilities: ClassVar[frozenset[str]]
+    """Names from :data:`CAPABILITIES`."""
+
+    def suggest(
+        self, spec: ExperimentSpec, history: History, count: int, rng: np.random.Generator
+    ) -> Sequence[Proposal]:
+        """Up to `count` legal proposals, distinct from each other and from open runs.
+
+        Args:
+            spec: The declared experiment.
+            history: Its runs so far; open ones are pending.
+            count: How many are wanted, at least 1.
+            rng: The only source of randomness.
+
+        Returns:
+            `count` proposals, or fewer if the search space is exhausted.
+        """
+        ...
+
+
+@dataclass(frozen=True)
+class ExperimentRecord:
+    """An experiment as the log knows it.
+
+    Args:
+        id: Identity in the log.
+        spec: Its declaration.
+        created: Seconds since the epoch.
+        epoch: Number of sessions opened on it so far.
+        counts: Number of runs by state.
+    """
+
+    id: int
+    spec: ExperimentSpec
+    created: float
+    epoch: int
+    counts: Mapping[str, int]
+
+
+@dataclass(frozen=True)
+class Event:
+    """One applied write.
+
+    Args:
+        seq: Its place in the log.
+        time: By the writer's clock.
+        kind: Name of the write, such as ``FinishRun``.
+        experiment: Its experiment, if any.
+        run: Its run, if any.
+        body: A few facts for readers (state, number, last step, …), not the whole write.
+    """
+
+    seq: int
+    time: float
+    kind: str
+    experiment: int | None
+    run: int | None
+    body: Mapping[str, Any]
+
+
+class RunLog(Protocol):
+    """The durable record of every run.
+
+    Safe for use by many threads. Reads see every write that was acknowledged before them.
+    """
+
+    url: str
+
+    def submit(self, write: Write) -> Future[Reply]:
+        """Queue a write; the future is done once it is durable, or holds the error that refused it.
+
+        Errors: ``NotFound`` (unknown run or experiment), ``Conflict``, ``StaleSession``, ``StorageError``.
+        Writes of one thread are applied in the order of their submission.
+        """
+        ...
+
+    def apply(self, write: Write) -> Reply:
+        """:meth:`submit` and wait."""
+        ...
+
+    def experiments(self, project: str | None = None) -> list[ExperimentRecord]:
+        """All experiments (of a project), oldest first."""
+        ...
+
+    def experiment(self, id: int) -> ExperimentRecord:
+        """One experiment; raises ``NotFound``."""
+        ...
+
+    def runs(
+        self, experiment: int | None = None, *, project: str | None = None, curves: bool = False
+    ) -> list[Run]:
+        """Runs by creation order; with `curves`, the present attempt's curve of each."""
+        ...
+
+    def run(self, id: int) -> Run:
+        """One run with its curve; raises ``NotFound``."""
+        ...
+
+    def events(self, after: int = 0, limit: int = 1000) -> list[Event]:
+        """Up to `limit` events with ``seq > after``, in order."""
+        ...
+
+    def flush(self) -> None:
+        """Wait until everything submitted so far is durable or refused."""
+        ...
+
+    def close(self) -> None:
+        """Flush and release the store; further writes raise ``StorageError``. May be called twice."""
+        ...

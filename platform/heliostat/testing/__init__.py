@@ -1,0 +1,1 @@
+"""Contract suites and problems for searchers and stores, ours and third parties'."""

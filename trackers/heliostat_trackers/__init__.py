@@ -1,0 +1,1 @@
+"""Trackers: they remember every run."""
