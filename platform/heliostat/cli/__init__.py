@@ -1,1 +1,5 @@
-"""The heliostat command."""
+"""The ``heliostat`` command."""
+
+from heliostat.cli.main import main
+
+__all__ = ["main"]

@@ -36,7 +36,7 @@ class LinearConstraint:
     def holds(self, values: Mapping[str, Any]) -> bool:
         """Whether the assigned values meet the constraint (up to :data:`TOLERANCE`)."""
         products = [weight * float(values[name]) for name, weight in self.terms]
-        slack = TOLERANCE * max(1.0, abs(self.threshold), *(abs(product) for product in products))
+        slack = TOLERANCE * max(abs(self.threshold), *(abs(product) for product in products))
         total = sum(products) - self.threshold
         return total <= slack if self.type == "less_than" else total >= -slack
 

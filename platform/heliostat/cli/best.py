@@ -1,0 +1,47 @@
+"""``heliostat best``: the best feasible run, or the Pareto front."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from typing import Any
+
+import click
+
+from heliostat.analysis import leaders
+from heliostat.cli.options import existing_log, json_option, log_option, print_json, print_table
+from heliostat.experiment import ExperimentSpec
+from heliostat.objects import run_object
+from heliostat.trial import Run
+
+NOTHING_FEASIBLE = 3
+
+
+@click.command()
+@click.argument("experiment", type=int)
+@log_option
+@json_option
+def command(experiment: int, log_url: str | None, as_json: bool) -> None:
+    """Print the best feasible run, or all of the Pareto front; exit code 3 if nothing is feasible."""
+    log = existing_log(log_url)
+    spec = log.experiment(experiment).spec
+    found = leaders(spec, log.runs(experiment))
+    if as_json:
+        print_json({"object": "list", "data": [run_object(run) for run in found]})
+    elif found:
+        print_front(spec, found)
+    else:
+        click.echo("no completed run meets all guardrails yet", err=True)
+    if not found:
+        sys.exit(NOTHING_FEASIBLE)
+
+
+def print_front(spec: ExperimentSpec, runs: Sequence[Run]) -> None:
+    """A table: run, steering metrics, assignments (switches and parameters that live in any row)."""
+    metrics = [metric.name for metric in spec.metrics.steering]
+    names = [item.name for item in spec.space.dimensions if any(item.name in run.assignments for run in runs)]
+    rows: list[list[Any]] = [
+        [run.number, *(run.numbers[name] for name in metrics), *(run.assignments.get(name) for name in names)]
+        for run in runs
+    ]
+    print_table(["run", *metrics, *names], rows)

@@ -1,0 +1,131 @@
+"""Many points of a space at once: the unit cube and the model's features, as arrays.
+
+It does for ``b`` points what :class:`heliostat.space.Features` does for one; only whole numbers and grids go
+through their parameters one by one. Letters: ``b`` points, ``d`` dimensions, ``k`` feature columns.
+"""
+
+from __future__ import annotations
+
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+
+from heliostat.space import Categorical, Double, Features, Int, Space, Value
+
+Array = NDArray[np.float64]
+
+
+class Cube:
+    """The unit cube of one space.
+
+    Args:
+        space: The space to work in.
+    """
+
+    def __init__(self, space: Space) -> None:
+        self.space = space
+        self.columns = Features(space).columns
+
+    @property
+    def k(self) -> int:
+        """Number of feature columns."""
+        return int(self.columns[-1].stop)
+
+    @cached_property
+    def owners(self) -> NDArray[np.intp]:
+        """Dimension of each feature column, shape ``k``."""
+        widths = [columns.stop - columns.start for columns in self.columns]
+        return np.repeat(np.arange(self.space.d), widths)
+
+    @cached_property
+    def discrete(self) -> list[int]:
+        """Dimensions with countable values."""
+        return [index for index, item in enumerate(self.space.dimensions) if not is_continuous(item)]
+
+    @cached_property
+    def slidable(self) -> NDArray[np.bool_]:
+        """Dimensions that gradient steps may move: doubles, and integers (rounded afterwards); ``d``."""
+        return np.array(
+            [
+                not isinstance(item, Categorical) and item.grid is None
+                for item in self.space.dimensions
+            ]
+        )
+
+    def alive(self, units: Array) -> NDArray[np.bool_]:
+        """Which dimensions live at each point, shape ``b x d``."""
+        result = np.ones(units.shape, dtype=bool)
+        for column, item in enumerate(self.space.dimensions):
+            for switch, wanted in item.conditions:
+                place = self.space.index[switch]
+                values = self._switch(switch)
+                chosen = _bins(units[:, place], len(values))
+                holds = np.isin(chosen, [values.index(value) for value in wanted])
+                result[:, column] &= result[:, place] & holds
+        return result
+
+    def snapped(self, units: Array) -> Array:
+        """The nearest legal places (bin centres, 0.5 where not alive), without regard to constraints."""
+        result = np.clip(units, 0.0, 1.0)
+        for column in self.discrete:
+            item = self.space.dimensions[column]
+            if isinstance(item, Categorical):
+                result[:, column] = (_bins(result[:, column], item.size) + 0.5) / item.size
+            else:
+                result[:, column] = [item.to_unit(item.from_unit(float(unit))) for unit in result[:, column]]
+        result[~self.alive(result)] = 0.5
+        return result
+
+    def features(self, units: Array) -> Array:
+        """The model's columns for snapped places, shape ``b x k``."""
+        result = np.zeros((len(units), self.k))
+        alive = self.alive(units)
+        everyone = np.arange(len(units))
+        for column, item in enumerate(self.space.dimensions):
+            start = self.columns[column].start
+            if isinstance(item, Categorical):
+                result[everyone, start + _bins(units[:, column], item.size)] = alive[:, column]
+            else:
+                result[:, start] = np.where(alive[:, column], units[:, column], 0.5)
+        return result
+
+    def is_inside(self, units: Array) -> NDArray[np.bool_]:
+        """Whether the linear constraints hold at each place, shape ``b``."""
+        if not self.space.linear_constraints:
+            return np.ones(len(units), dtype=bool)
+        free, meets = self.space.decode_freely, self.space.meets_constraints
+        return np.array([meets(free(unit)) for unit in units], dtype=bool)
+
+    def encoded(self, assignments: list[dict[str, Value]]) -> Array:
+        """Places of `b` assignments, shape ``b x d``."""
+        rows = [self.space.encode(values) for values in assignments]
+        return np.array(rows).reshape(len(rows), self.space.d)
+
+    def _switch(self, name: str) -> tuple[str, ...]:
+        item = self.space.by_name[name]
+        return item.values if isinstance(item, Categorical) else ()
+
+
+def is_continuous(item: object) -> bool:
+    """Whether a dimension has a continuum of values."""
+    return isinstance(item, Double) and item.grid is None
+
+
+def neighbours(item: object, unit: float) -> list[float]:
+    """Units of the values next to the one at `unit`: all other categories, or one step up and down."""
+    if isinstance(item, Categorical):
+        centres = [(index + 0.5) / item.size for index in range(item.size)]
+        return [centre for centre in centres if abs(centre - unit) > 0.25 / item.size]
+    if isinstance(item, (Double, Int)) and item.grid is not None:
+        size = len(item.grid)
+        return [place for place in (unit - 1.0 / size, unit + 1.0 / size) if 0.0 < place < 1.0]
+    if isinstance(item, Int):
+        low, high = item.bounds
+        value = item.from_unit(unit)
+        return [item.to_unit(near) for near in (value - 1, value + 1) if low <= near <= high]
+    return []
+
+
+def _bins(units: Array, size: int) -> NDArray[np.intp]:
+    return np.clip((units * size).astype(np.intp), 0, size - 1)

@@ -1,0 +1,57 @@
+"""The first runs, before a model has anything to learn from, and when that time is over."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from heliostat.experiment import ExperimentSpec
+from heliostat.space import Value
+from heliostat.trial import History
+from heliostat_searchers.bayesian.rows import Rows
+from heliostat_searchers.novelty import Key, key
+from heliostat_searchers.sobol import next_points
+
+if TYPE_CHECKING:
+    import numpy as np
+
+FEWEST, PER_DIMENSION, MOST = 4, 2, 10
+"""Size of the initial design, ``max(4, min(2d, 10))``: below 4 a length scale is a guess; beyond 10 the model
+finds better points than the sequence does, also in 20 dimensions (research/ax.md §3)."""
+
+
+def planned(spec: ExperimentSpec) -> int:
+    """Number of runs in the initial design."""
+    wanted = max(FEWEST, min(PER_DIMENSION * spec.space.d, MOST))
+    return wanted if spec.budget is None else min(wanted, max(FEWEST, spec.budget // 2))
+
+
+def started(history: History) -> int:
+    """Number of runs that count towards the initial design: lost and cancelled ones do not."""
+    return sum(run.state.uses_budget for run in history.runs)
+
+
+def points(
+    spec: ExperimentSpec, history: History, used: set[Key], count: int, rng: np.random.Generator
+) -> list[dict[str, Value]]:
+    """`count` points that need no model: the user's defaults first, then the Sobol sequence."""
+    defaults = spec.space.defaults()
+    if defaults is None or key(defaults) in used or started(history) > 0:
+        return next_points(spec, len(history), used, count, rng)
+    rest = next_points(spec, len(history) + 1, used | {key(defaults)}, count - 1, rng) if count > 1 else []
+    return [defaults, *rest]
+
+
+def obstacle(spec: ExperimentSpec, rows: Rows) -> str:
+    """Why these rows cannot be modelled (yet); empty if they can.
+
+    Half of the design must have an outcome, so that a pool of workers that starts all at once goes on with
+    the sequence instead of trusting the first result.
+    """
+    if rows.n == 0:
+        return "no run has completed" if not len(rows.failed) else "every run has failed"
+    if rows.distinct + len(rows.failed) < (planned(spec) + 1) // 2 or rows.distinct < 2:
+        return f"only {rows.distinct} different places have a result"
+    objectives = rows.columns[: len(spec.metrics.objectives)]
+    if objectives and all(column.is_constant for column in objectives):
+        return "all results are equal"
+    return ""

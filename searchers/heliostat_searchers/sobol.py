@@ -1,0 +1,67 @@
+"""One scrambled Sobol sequence per experiment (Owen 1998): even cover, whatever the number of runs.
+
+The scramble comes from the experiment's seed and the place in the sequence from the number of runs, so the
+suggestions of all calls form one sequence, after a restart too.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, ClassVar
+
+from heliostat.experiment import ExperimentSpec
+from heliostat.space import Space, Value, sample
+from heliostat.trial import History, Proposal
+from heliostat_searchers.novelty import Key, fresh, taken
+from heliostat_searchers.random import MODEL_FREE
+
+if TYPE_CHECKING:
+    import numpy as np
+
+BLOCK = 16
+"""Points drawn at once; a power of two, as the sequence's balance (and SciPy's warning about it) wants."""
+
+PATIENCE = 1024
+"""Places of the sequence tried before random sampling takes over: only regions below 0.1 % see that."""
+
+
+class SobolSearcher:
+    """Covers the space evenly, without looking at results."""
+
+    capabilities: ClassVar[frozenset[str]] = MODEL_FREE
+
+    def suggest(
+        self, spec: ExperimentSpec, history: History, count: int, rng: np.random.Generator
+    ) -> Sequence[Proposal]:
+        """The next `count` new points of the sequence; see :class:`heliostat.ports.Searcher`."""
+        chosen = next_points(spec, len(history), taken(history), count, rng)
+        return [Proposal(values, why="Sobol sequence") for values in chosen]
+
+
+def next_points(
+    spec: ExperimentSpec, start: int, used: set[Key], count: int, rng: np.random.Generator
+) -> list[dict[str, Value]]:
+    """Up to `count` new legal points of the experiment's sequence from place `start` on."""
+    return fresh(spec.space, _draws(spec.space, spec.seed, start, rng), used, count)
+
+
+def _draws(space: Space, seed: int, start: int, rng: np.random.Generator) -> Iterator[dict[str, Value]]:
+    for tries, unit in enumerate(units(space.d, seed, start)):
+        if tries == PATIENCE:
+            break
+        values = space.draw(unit)
+        if space.meets_constraints(values):
+            yield values
+    while True:
+        yield from sample(space, rng, BLOCK)
+
+
+def units(d: int, seed: int, start: int) -> Iterator[np.ndarray]:
+    """The scrambled sequence in `d` dimensions from place `start` on, one point of shape ``d`` at a time."""
+    import numpy as np
+    from scipy.stats import qmc
+
+    engine = qmc.Sobol(d, scramble=True, seed=np.random.default_rng(seed))
+    engine.fast_forward(start)
+    while True:
+        yield from engine.random(BLOCK)

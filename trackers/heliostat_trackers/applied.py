@@ -1,0 +1,95 @@
+"""Applying any write once: the key decides whether it is new, repeated or another one under a used key."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+from sqlalchemy import Connection, bindparam, insert, select
+
+from heliostat.errors import Conflict, InvalidValue
+from heliostat.writes import (
+    ChangeExperiment,
+    CreateExperiment,
+    CreateRun,
+    FinishRun,
+    LogCheckpoints,
+    OpenSession,
+    Reply,
+    RetryRun,
+    StartRun,
+    UpdateRun,
+    Write,
+)
+from heliostat_trackers.columns import free_text
+from heliostat_trackers.curve_writes import log_checkpoints
+from heliostat_trackers.effects import Effect, inserted_id
+from heliostat_trackers.experiment_writes import change_experiment, create_experiment, open_session
+from heliostat_trackers.run_writes import create_run, finish_run, retry_run, start_run, update_run
+from heliostat_trackers.tables import events
+
+_EFFECTS: dict[type, Callable[[Connection, Any], Effect]] = {
+    CreateExperiment: create_experiment,
+    ChangeExperiment: change_experiment,
+    OpenSession: open_session,
+    CreateRun: create_run,
+    StartRun: start_run,
+    RetryRun: retry_run,
+    LogCheckpoints: log_checkpoints,
+    UpdateRun: update_run,
+    FinishRun: finish_run,
+}
+_EARLIER = select(events.c.seq, events.c.kind, events.c.digest, events.c.reply).where(
+    events.c.key == bindparam("sought")
+)
+_INSERT = insert(events)
+_REPLY = ("experiment", "run", "number", "epoch", "attempt")
+
+
+def apply(connection: Connection, write: Write, *, digest: str, now: float) -> Reply:
+    """Apply a write and record its event, or repeat the reply that its key got before.
+
+    Args:
+        connection: In a transaction that excludes other writers; the caller undoes it if this raises.
+        write: What to do.
+        digest: Fingerprint of the write (:func:`heliostat_trackers.columns.digest_of`).
+        now: The writer's time.
+
+    Raises:
+        Conflict: The key was used for another write, or the run has ended.
+        NotFound: Unknown run or experiment.
+        StaleSession: A newer session has taken over.
+        InvalidValue: The write holds something that cannot be stored.
+    """
+    earlier = connection.execute(_EARLIER, {"sought": write.key}).first()
+    if earlier is not None:
+        return _repeated(write, digest, earlier)
+    effect = _effect_of(connection, write)
+    reply = {name: value for name in _REPLY if (value := getattr(effect, name)) is not None}
+    row = {
+        "key": write.key,
+        "digest": digest,
+        "time": now,
+        "kind": type(write).__name__,
+        "experiment": effect.experiment,
+        "run": effect.run,
+        "body": free_text(effect.body, "body"),
+        "reply": free_text(reply, "reply"),
+    }
+    return Reply(inserted_id(connection.execute(_INSERT, row)), **reply)
+
+
+def _effect_of(connection: Connection, write: Write) -> Effect:
+    function = _EFFECTS.get(type(write))
+    if function is None:
+        remedy = "Use the writes of heliostat.writes."
+        raise InvalidValue("write", "is of an unknown kind", given=type(write).__name__, remedy=remedy)
+    return function(connection, write)
+
+
+def _repeated(write: Write, digest: str, earlier: Any) -> Reply:
+    if earlier.digest != digest:
+        rule = f"the key {write.key!r} belongs to an earlier {earlier.kind} with other content"
+        raise Conflict(rule, remedy="Make a new key for each new write.", code="HS-CONFLICT-004")
+    return Reply(earlier.seq, **json.loads(earlier.reply))

@@ -1,0 +1,174 @@
+"""What the JSON columns hold, and back.
+
+The texts are strict JSON, which knows no NaN and no infinity. Where a column holds numbers by definition
+(measurements, predictions) these are the texts ``"NaN"``, ``"Infinity"``, ``"-Infinity"``; in free values a
+text must stay a text, so there they are ``{"$float": "NaN"}``.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Mapping
+from dataclasses import is_dataclass
+from hashlib import blake2b
+from typing import Any
+
+from heliostat.errors import InvalidValue
+from heliostat.trial import Failure, Measurement, Prediction
+from heliostat.writes import Write
+
+_FLOAT = "$float"
+_MARK = '{"$float":'
+# A text in the data cannot look like the mark: JSON escapes its quotes.
+
+_NOT_CONTENT = frozenset(("key", "time", "epoch"))
+
+
+def _plain(value: Any) -> Any:
+    """JSON's form of what :mod:`json` does not know: mappings, numpy's scalars and arrays."""
+    if isinstance(value, Mapping):
+        return dict(value)
+    if hasattr(value, "tolist"):
+        return value.tolist()
+    raise TypeError(f"{type(value).__name__} has no JSON form")
+
+
+def _declared(value: Any) -> Any:
+    return vars(value) if is_dataclass(value) and not isinstance(value, type) else _plain(value)
+
+
+_encode = json.JSONEncoder(separators=(",", ":"), allow_nan=False, default=_plain).encode
+_canonical = json.JSONEncoder(separators=(",", ":"), sort_keys=True, default=_declared).encode
+
+
+def digest_of(write: Write) -> str:
+    """A fingerprint of a write's content.
+
+    Key, time and epoch are left out: a request that is sent again later, or by the successor of a dead
+    driver, is the same request.
+
+    Raises:
+        InvalidValue: Something in the write has no JSON form.
+    """
+    content = {name: value for name, value in vars(write).items() if name not in _NOT_CONTENT}
+    kind = type(write).__name__
+    try:
+        text = _canonical([kind, content])
+    except (TypeError, ValueError, RecursionError) as error:
+        raise _unwritable(kind, error) from None
+    return blake2b(text.encode(), digest_size=16).hexdigest()
+
+
+def free_text(value: Any, field: str) -> str:
+    """Strict JSON of free values; keys become texts, tuples become lists.
+
+    Raises:
+        InvalidValue: Something in it has no JSON form, or uses the reserved key.
+    """
+    try:
+        text = _encode(value)
+    except ValueError:  # NaN or infinity somewhere: only then is the slow way needed
+        return _marked_text(value, field)
+    except (TypeError, RecursionError) as error:
+        raise _unwritable(field, error) from None
+    if _MARK in text:
+        raise _reserved(field)
+    return text
+
+
+def free_value(text: str) -> Any:
+    """What :func:`free_text` was given."""
+    return json.loads(text, object_hook=_unmarked) if _MARK in text else json.loads(text)
+
+
+def numbers_text(values: Mapping[str, Measurement] | Mapping[str, Prediction], before: str = "{}") -> str:
+    """Strict JSON of measurements or predictions by metric, merged over an earlier text."""
+    if not values:
+        return before
+    merged = json.loads(before)
+    for name, item in values.items():
+        fields = vars(item).items()
+        merged[name] = {key: _number(value) for key, value in fields if value is not None}
+    return _encode(merged)
+
+
+def measurements(text: str) -> dict[str, Measurement]:
+    """Measurements by metric from :func:`numbers_text`."""
+    if text == "{}":
+        return {}
+    return {
+        name: Measurement(
+            float(item["value"]), float(item["stddev"]) if item.get("stddev") is not None else None
+        )
+        for name, item in json.loads(text).items()
+    }
+
+
+def predictions(text: str) -> dict[str, Prediction]:
+    """Predictions by metric from :func:`numbers_text`."""
+    if text == "{}":
+        return {}
+    return {
+        name: Prediction(float(item["mean"]), float(item["stddev"]))
+        for name, item in json.loads(text).items()
+    }
+
+
+def merged_metadata(changes: Mapping[str, Any], before: str = "{}") -> str:
+    """Metadata with changes laid over it; ``None`` removes a key."""
+    if not changes:
+        return before
+    merged = {**free_value(before), **changes}
+    return free_text({key: value for key, value in merged.items() if value is not None}, "metadata")
+
+
+def failure_text(failure: Failure | None) -> str | None:
+    """Strict JSON of a failure."""
+    return None if failure is None else _encode(vars(failure))
+
+
+def failure_value(text: str | None) -> Failure | None:
+    """The failure that :func:`failure_text` was given."""
+    return None if text is None else Failure(**json.loads(text))
+
+
+def _number(value: Any) -> float | str:
+    real = float(value)
+    if math.isfinite(real):
+        return real
+    return "NaN" if math.isnan(real) else "Infinity" if real > 0 else "-Infinity"
+
+
+def _marked_text(value: Any, field: str) -> str:
+    try:
+        return _encode(_marked(value, field))
+    except (TypeError, ValueError, RecursionError) as error:
+        raise _unwritable(field, error) from None
+
+
+def _marked(value: Any, field: str) -> Any:
+    if isinstance(value, float):
+        return value if math.isfinite(value) else {_FLOAT: _number(value)}
+    if value is None or isinstance(value, (str, int)):
+        return value
+    if isinstance(value, Mapping):
+        if next(iter(value), None) == _FLOAT:
+            raise _reserved(field)
+        return {key: _marked(item, field) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_marked(item, field) for item in value]
+    return _marked(_plain(value), field)
+
+
+def _unmarked(data: dict[str, Any]) -> Any:
+    return float(data[_FLOAT]) if len(data) == 1 and _FLOAT in data else data
+
+
+def _unwritable(field: str, error: Exception) -> InvalidValue:
+    rule = f"must hold texts, numbers, lists and mappings only ({error})"
+    return InvalidValue(field, rule, remedy="Convert it, for instance with str() or float().")
+
+
+def _reserved(field: str) -> InvalidValue:
+    return InvalidValue(field, f"the key {_FLOAT!r} is reserved", remedy="Rename the key.")

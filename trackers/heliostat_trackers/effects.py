@@ -1,0 +1,67 @@
+"""What a write did: the part of its reply and event that depends on its kind; and shared rules."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from sqlalchemy import Connection, CursorResult
+from sqlalchemy.dialects.sqlite import insert
+
+from heliostat.errors import NotFound, StaleSession
+from heliostat_trackers.tables import projects
+
+
+@dataclass(frozen=True)
+class Effect:
+    """Outcome of one applied write.
+
+    Args:
+        experiment: Its experiment, if any.
+        run: Its run, if any.
+        number: The new run's number.
+        epoch: The new session's epoch.
+        attempt: The run's present attempt.
+        body: Facts for the readers of events.
+    """
+
+    experiment: int | None = None
+    run: int | None = None
+    number: int | None = None
+    epoch: int | None = None
+    attempt: int | None = None
+    body: Mapping[str, Any] = field(default_factory=dict)
+
+
+_PROJECT = insert(projects).on_conflict_do_nothing()
+
+
+def settle_project(connection: Connection, name: str, time: float) -> None:
+    """Bring a project into being, unless it is there."""
+    connection.execute(_PROJECT, {"name": name, "created": time})
+
+
+def inserted_id(result: CursorResult[Any]) -> int:
+    """The identity that the database gave to the one inserted row."""
+    (id,) = result.inserted_primary_key or (0,)
+    return int(id)
+
+
+def refuse_stale(epoch: int | None, newest: int | None, experiment: int | None) -> None:
+    """Raise StaleSession if a newer session has taken over the experiment."""
+    if epoch is not None and newest is not None and epoch < newest:
+        rule = f"experiment {experiment} was taken over by session {newest}"
+        raise StaleSession(rule, given=epoch, remedy="Stop this driver, or open a new session to take over.")
+
+
+def no_experiment(id: int) -> NotFound:
+    """The error for an unknown experiment."""
+    remedy = "List the known ones with log.experiments()."
+    return NotFound("no experiment has this id", given=id, remedy=remedy, code="HS-NOTFOUND-002")
+
+
+def no_run(id: int) -> NotFound:
+    """The error for an unknown run."""
+    remedy = "List the known ones with log.runs()."
+    return NotFound("no run has this id", given=id, remedy=remedy, code="HS-NOTFOUND-003")

@@ -1,0 +1,150 @@
+"""Questions to the run log, each a fixed number of statements however many runs there are."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Iterator
+from itertools import groupby
+from operator import itemgetter
+from typing import Any
+
+from sqlalchemy import ColumnElement, Connection, Select, and_, bindparam, func, select
+
+from heliostat.experiment import read_experiment
+from heliostat.ports import Event, ExperimentRecord
+from heliostat.trial import Checkpoint, Run, State
+from heliostat_trackers.columns import failure_value, free_value, measurements, predictions
+from heliostat_trackers.effects import no_experiment, no_run
+from heliostat_trackers.tables import checkpoints, events, experiments, metric_names, runs
+
+_STATES = {state.value: state for state in State}
+_EXPERIMENTS = select(
+    experiments.c.id, experiments.c.spec, experiments.c.created, experiments.c.epoch
+).order_by(experiments.c.id)
+_COUNTS = select(runs.c.experiment, runs.c.state, func.count()).group_by(runs.c.experiment, runs.c.state)
+_RUNS = select(
+    *(column for column in runs.c if column.name not in ("values", "metadata")),
+    runs.c["values"].label("measured"),
+    runs.c.metadata.label("facts"),
+).order_by(runs.c.id)
+_POINTS = (
+    select(
+        checkpoints.c.run,
+        checkpoints.c.step,
+        metric_names.c.name,
+        checkpoints.c.value,
+        checkpoints.c.time,
+    )
+    .join(runs, and_(checkpoints.c.run == runs.c.id, checkpoints.c.attempt == runs.c.attempt))
+    .join(metric_names, checkpoints.c.metric == metric_names.c.id)
+    .order_by(checkpoints.c.run, checkpoints.c.step, checkpoints.c.metric)
+)
+_EVENTS = (
+    select(events.c.seq, events.c.time, events.c.kind, events.c.experiment, events.c.run, events.c.body)
+    .where(events.c.seq > bindparam("after"))
+    .order_by(events.c.seq)
+    .limit(bindparam("most"))
+)
+
+
+def read_records(connection: Connection, project: str | None) -> list[ExperimentRecord]:
+    """All experiments, or those of a project, oldest first."""
+    statement = _EXPERIMENTS
+    if project is not None:
+        statement = statement.where(experiments.c.project == project)
+    return list(_records(connection, statement, _COUNTS.where(runs.c.experiment.is_not(None))))
+
+
+def read_record(connection: Connection, id: int) -> ExperimentRecord:
+    """One experiment.
+
+    Raises:
+        NotFound: No such experiment.
+    """
+    statement = _EXPERIMENTS.where(experiments.c.id == id)
+    for record in _records(connection, statement, _COUNTS.where(runs.c.experiment == id)):
+        return record
+    raise no_experiment(id)
+
+
+def read_runs(
+    connection: Connection, experiment: int | None, *, project: str | None, curves: bool
+) -> list[Run]:
+    """Runs by creation order, with curves on demand."""
+    where: list[ColumnElement[bool]] = []
+    if experiment is not None:
+        where.append(runs.c.experiment == experiment)
+    if project is not None:
+        where.append(runs.c.project == project)
+    rows = connection.execute(_RUNS.where(*where)).all()
+    drawn = _curves(connection, _POINTS.where(*where)) if curves else {}
+    return [_run(row, drawn.get(row.id, ())) for row in rows]
+
+
+def read_run(connection: Connection, id: int) -> Run:
+    """One run with its curve.
+
+    Raises:
+        NotFound: No such run.
+    """
+    row = connection.execute(_RUNS.where(runs.c.id == id)).first()
+    if row is None:
+        raise no_run(id)
+    return _run(row, _curves(connection, _POINTS.where(checkpoints.c.run == id)).get(id, ()))
+
+
+def read_events(connection: Connection, after: int, limit: int) -> list[Event]:
+    """Up to `limit` events after a place in the log."""
+    rows = connection.execute(_EVENTS, {"after": after, "most": max(limit, 0)})
+    return [Event(row.seq, row.time, row.kind, row.experiment, row.run, json.loads(row.body)) for row in rows]
+
+
+def _records(
+    connection: Connection, statement: Select[Any], counted: Select[Any]
+) -> Iterator[ExperimentRecord]:
+    counts: dict[int, Counter[str]] = {}
+    for experiment, state, count in connection.execute(counted):
+        counts.setdefault(experiment, Counter())[state] = count
+    for row in connection.execute(statement):
+        spec = read_experiment(free_value(row.spec))
+        yield ExperimentRecord(row.id, spec, row.created, row.epoch, counts.get(row.id, Counter()))
+
+
+def _curves(connection: Connection, statement: Select[Any]) -> dict[int, tuple[Checkpoint, ...]]:
+    points = connection.execute(statement).all()
+    return {
+        run: tuple(_point(step, list(rows)) for step, rows in groupby(of_run, itemgetter(1)))
+        for run, of_run in groupby(points, itemgetter(0))
+    }
+
+
+def _point(step: int, rows: list[Any]) -> Checkpoint:
+    values = {name: float("nan") if value is None else value for _, _, name, value, _ in rows}
+    return Checkpoint(step, values, max(row[4] for row in rows))
+
+
+def _run(row: Any, curve: tuple[Checkpoint, ...]) -> Run:
+    return Run(
+        id=row.id,
+        experiment=row.experiment,
+        project=row.project,
+        number=row.number,
+        name=row.name,
+        assignments=free_value(row.assignments),
+        state=_STATES[row.state],
+        values=measurements(row.measured),
+        task=row.task,
+        origin=row.origin,
+        searcher=row.searcher,
+        why=row.why,
+        predicted=predictions(row.predicted),
+        end_reason=row.end_reason,
+        failure=failure_value(row.failure),
+        attempt=row.attempt,
+        created=row.created,
+        started=row.started,
+        ended=row.ended,
+        metadata=free_value(row.facts),
+        curve=curve,
+    )

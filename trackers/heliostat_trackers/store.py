@@ -1,0 +1,137 @@
+"""The run log in one SQLite file."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future
+from contextlib import contextmanager
+from typing import NoReturn
+
+from sqlalchemy import Connection
+
+from heliostat.errors import StorageError
+from heliostat.ports import Event, ExperimentRecord
+from heliostat.trial import Run
+from heliostat.writes import Reply, Write
+from heliostat_trackers import reads
+from heliostat_trackers.engines import SCHEME, log_path, reading_engine, writing_engine
+from heliostat_trackers.faults import closed_error, translated
+from heliostat_trackers.tables import settle_tables
+from heliostat_trackers.writer import Writer
+
+
+class SqlRunLog:
+    """A :class:`heliostat.ports.RunLog` in a SQLite file.
+
+    Safe for many threads. Several processes may open the same file, on the same machine: SQLite's write-ahead
+    log needs shared memory and does not work over NFS. A log must not be used across ``fork`` and cannot be
+    pickled; pass :attr:`url` instead. Mappings in a write must not be changed after it was submitted.
+
+    Args:
+        url: ``sqlite:///path``; a missing file or folder is made.
+        clock: Seconds since the epoch, for the times of events.
+
+    Raises:
+        StorageError: The file cannot be made or opened, is not a run log, or is a newer Heliostat's.
+    """
+
+    def __init__(self, url: str, *, clock: Callable[[], float] = time.time) -> None:
+        path = log_path(url)
+        self.url = f"{SCHEME}{path}"
+        writing = writing_engine(path)
+        with translated(self.url), writing.begin() as connection:
+            settle_tables(connection)
+        self._reading = reading_engine(path)
+        self._is_closed = False
+        self._writer = Writer(writing, url=self.url, clock=clock)
+
+    def submit(self, write: Write) -> Future[Reply]:
+        """Queue a write; the future is done once it is durable, or holds the error that refused it.
+
+        Callbacks of the future run in the writer's thread: they may submit, but not wait.
+
+        Raises:
+            StorageError: The log is closed.
+            InvalidValue: The write holds something that has no stored form.
+        """
+        return self._writer.submit(write)
+
+    def apply(self, write: Write) -> Reply:
+        """:meth:`submit` and wait.
+
+        Raises:
+            Conflict: The key was used for another write, or the run has ended.
+            NotFound: Unknown run or experiment.
+            StaleSession: A newer session has taken over the experiment.
+            StorageError: The write is not durable; it may be sent again with the same key.
+            InvalidValue: The write holds something that has no stored form.
+        """
+        self._writer.refuse_own_thread()
+        return self._writer.submit(write).result()
+
+    def experiments(self, project: str | None = None) -> list[ExperimentRecord]:
+        """All experiments (of a project), oldest first."""
+        with self._snapshot() as connection:
+            return reads.read_records(connection, project)
+
+    def experiment(self, id: int) -> ExperimentRecord:
+        """One experiment.
+
+        Raises:
+            NotFound: No such experiment.
+        """
+        with self._snapshot() as connection:
+            return reads.read_record(connection, id)
+
+    def runs(
+        self, experiment: int | None = None, *, project: str | None = None, curves: bool = False
+    ) -> list[Run]:
+        """Runs by creation order; with `curves`, the present attempt's curve of each."""
+        with self._snapshot() as connection:
+            return reads.read_runs(connection, experiment, project=project, curves=curves)
+
+    def run(self, id: int) -> Run:
+        """One run with its curve.
+
+        Raises:
+            NotFound: No such run.
+        """
+        with self._snapshot() as connection:
+            return reads.read_run(connection, id)
+
+    def events(self, after: int = 0, limit: int = 1000) -> list[Event]:
+        """Up to `limit` events with ``seq > after``, in order."""
+        with self._snapshot() as connection:
+            return reads.read_events(connection, after, limit)
+
+    def flush(self) -> None:
+        """Wait until everything submitted so far is durable or refused."""
+        self._writer.flush()
+
+    def close(self) -> None:
+        """Flush and release the file; further use raises StorageError. May be called twice."""
+        self._is_closed = True
+        self._reading.dispose()
+        # The writer's connection goes last: the last one of a file folds its write-ahead log back into it.
+        self._writer.close()
+
+    def __getstate__(self) -> NoReturn:
+        rule = "a run log holds a thread and connections and cannot be pickled or copied"
+        raise StorageError(rule, remedy="Pass its url and open it there.", code="HS-STORAGE-010")
+
+    @contextmanager
+    def _snapshot(self) -> Iterator[Connection]:
+        if self._is_closed:
+            raise closed_error(self.url)
+        with translated(self.url), self._reading.connect() as connection:
+            yield connection
+
+
+def open_log(url: str) -> SqlRunLog:
+    """The run log at ``sqlite:///path``, made if it is not there.
+
+    Raises:
+        StorageError: The file cannot be made or opened, is not a run log, or is a newer Heliostat's.
+    """
+    return SqlRunLog(url)

@@ -1,0 +1,193 @@
+"""The group-committing writer: one thread, one connection, one fsync for all writes that wait.
+
+The thread takes what is in the queue, applies each write in a savepoint of its own (a refused write must not
+undo its neighbours), commits once, and only then answers all of them. While it waits for the disk the next
+batch gathers; so the more threads write, the fewer commits each write costs, and nobody waits for company.
+"""
+
+from __future__ import annotations
+
+import atexit
+import os
+import threading
+from collections.abc import Callable
+from concurrent.futures import Future
+from dataclasses import dataclass, field
+from queue import Empty, SimpleQueue
+from typing import NoReturn
+
+from sqlalchemy import Connection, Engine
+from sqlalchemy.exc import DataError, IntegrityError, InterfaceError, ProgrammingError
+
+from heliostat.errors import HeliostatError, InvalidValue, StorageError
+from heliostat.writes import Reply, Write
+from heliostat_trackers.applied import apply
+from heliostat_trackers.columns import digest_of
+from heliostat_trackers.faults import DATABASE_ERRORS, closed_error, storage_error
+
+LARGEST_BATCH = 512
+"""Bounds how long the first write of a batch waits for the last one to be applied."""
+
+_UNSTORABLE = (
+    DataError,
+    InterfaceError,
+    IntegrityError,
+    ProgrammingError,
+    OverflowError,
+    TypeError,
+    ValueError,  # UnicodeEncodeError is one
+)
+
+
+@dataclass(frozen=True)
+class _Item:
+    write: Write
+    digest: str
+    future: Future[Reply] = field(default_factory=Future)
+
+
+class Writer:
+    """Applies writes in the order in which they were submitted, many to a commit.
+
+    Args:
+        engine: Makes connections whose transactions exclude other writers.
+        url: The log's URL, for errors.
+        clock: Seconds since the epoch, for events.
+    """
+
+    def __init__(self, engine: Engine, *, url: str, clock: Callable[[], float]) -> None:
+        self._engine = engine
+        self._url = url
+        self._clock = clock
+        self._queue: SimpleQueue[_Item | Future[None]] = SimpleQueue()
+        self._lock = threading.Lock()
+        self._is_closed = False
+        self._connection: Connection | None = None
+        self._process = os.getpid()
+        self._thread = threading.Thread(target=self._work, name="heliostat-run-log", daemon=True)
+        self._thread.start()
+        atexit.register(self.close)
+
+    def submit(self, write: Write) -> Future[Reply]:
+        """Queue a write; its future is done once the write is durable or refused.
+
+        Raises:
+            StorageError: The writer is closed, or belongs to the process that this one was forked from.
+            InvalidValue: The write holds something that has no stored form.
+        """
+        item = _Item(write, digest_of(write))
+        self._put(item)
+        return item.future
+
+    def flush(self) -> None:
+        """Wait until everything submitted before is durable or refused; nothing to do once closed."""
+        self.refuse_own_thread()
+        barrier: Future[None] = Future()
+        with self._lock:
+            if self._is_closed:
+                return
+            self._refuse_fork()
+            self._queue.put(barrier)
+        barrier.result()
+
+    def close(self) -> None:
+        """Flush, end the thread and release the connection. May be called twice."""
+        if os.getpid() != self._process:
+            return  # a forked child has no such thread; its parent closes
+        self.refuse_own_thread()
+        with self._lock:
+            if not self._is_closed:
+                self._is_closed = True
+                self._queue.put(Future())  # the last item there will ever be: wakes the thread up
+        self._thread.join()
+        atexit.unregister(self.close)
+
+    def refuse_own_thread(self) -> None:
+        """Raise StorageError in a callback that would wait for its own thread for ever."""
+        if threading.current_thread() is self._thread:
+            rule = "a callback of a write's future runs in the writer's thread and cannot wait for it"
+            raise StorageError(rule, remedy="Use submit() there, not apply().", code="HS-STORAGE-011")
+
+    def __getstate__(self) -> NoReturn:
+        rule = "a run log holds a thread and a connection and cannot be pickled or copied"
+        raise StorageError(rule, remedy="Pass its url and open it there.", code="HS-STORAGE-010")
+
+    def _put(self, item: _Item) -> None:
+        with self._lock:
+            if self._is_closed:
+                raise closed_error(self._url)
+            self._refuse_fork()
+            self._queue.put(item)
+
+    def _refuse_fork(self) -> None:
+        if os.getpid() != self._process:
+            rule = "a run log cannot be used in a process forked from the one that opened it"
+            raise StorageError(rule, remedy="Open it again by its url.", code="HS-STORAGE-010")
+
+    def _work(self) -> None:
+        while not (self._is_closed and self._queue.empty()):
+            batch = self._taken()
+            # A future that its caller has cancelled is left out; from here on none can be cancelled.
+            items = [
+                item
+                for item in batch
+                if isinstance(item, _Item) and item.future.set_running_or_notify_cancel()
+            ]
+            for item, outcome in zip(items, self._outcomes(items), strict=True):
+                if isinstance(outcome, Reply):
+                    item.future.set_result(outcome)
+                else:
+                    item.future.set_exception(outcome)
+            for barrier in batch:
+                if isinstance(barrier, Future):
+                    barrier.set_result(None)
+        self._disconnect()
+
+    def _taken(self) -> list[_Item | Future[None]]:
+        batch = [self._queue.get()]
+        while len(batch) < LARGEST_BATCH:
+            try:
+                batch.append(self._queue.get_nowait())
+            except Empty:
+                break
+        return batch
+
+    def _outcomes(self, items: list[_Item]) -> list[Reply | Exception]:
+        """One outcome for each item, in one transaction; if that fails, all of them fail."""
+        if not items:
+            return []
+        try:
+            if self._connection is None:
+                self._connection = self._engine.connect()
+            with self._connection.begin():
+                return [self._outcome(self._connection, item) for item in items]
+        except DATABASE_ERRORS as error:
+            cause: Exception = error
+        except Exception as error:  # a defect: the callers must hear of it, and the thread must live on
+            cause = error
+        self._disconnect()
+        return [storage_error(cause, self._url) for _ in items]
+
+    def _outcome(self, connection: Connection, item: _Item) -> Reply | Exception:
+        connection.exec_driver_sql("SAVEPOINT one")
+        try:
+            reply = apply(connection, item.write, digest=item.digest, now=self._clock())
+        except HeliostatError as error:
+            refused: Exception = error
+        except _UNSTORABLE as error:
+            rule = f"holds something that cannot be stored ({error})"
+            refused = InvalidValue(type(item.write).__name__, rule, remedy="See its declared types.")
+            refused.__cause__ = error
+        else:
+            connection.exec_driver_sql("RELEASE one")
+            return reply
+        connection.exec_driver_sql("ROLLBACK TO one")
+        connection.exec_driver_sql("RELEASE one")
+        return refused
+
+    def _disconnect(self) -> None:
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            # Even the rollback may have failed: the next batch begins on a connection without a past.
+            connection.invalidate()
+            connection.close()
