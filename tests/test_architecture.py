@@ -71,10 +71,10 @@ def sources():
 
 def imports(tree):
     """All modules that a file imports, with whether the import runs when the file is loaded."""
-    late = {id(node) for function in ast.walk(tree) if isinstance(function, (ast.FunctionDef, ast.AsyncFunctionDef))
-            for node in ast.walk(function)}  # fmt: skip
-    typing_only = {id(node) for block in ast.walk(tree) if isinstance(block, ast.If)
-                   and ast.unparse(block.test) == "TYPE_CHECKING" for node in ast.walk(block)}  # fmt: skip
+    functions = [node for node in ast.walk(tree) if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef))]
+    checks = [node for node in ast.walk(tree) if isinstance(node, ast.If)
+              and ast.unparse(node.test) == "TYPE_CHECKING"]  # fmt: skip
+    later = {id(node) for block in (*functions, *checks) for node in ast.walk(block)}
     for node in ast.walk(tree):
         if isinstance(node, ast.Import):
             names = [alias.name for alias in node.names]
@@ -84,7 +84,7 @@ def imports(tree):
         else:
             continue
         for name in names:
-            yield name, id(node) not in late and id(node) not in typing_only
+            yield name, id(node) not in later
 
 
 def unit(module):
@@ -125,7 +125,9 @@ def test_there_is_no_import_cycle():
         targets = set()
         for name, at_load in imports(tree):
             if at_load:
-                found = next((name.rsplit(".", cut)[0] for cut in range(3) if name.rsplit(".", cut)[0] in known), None)
+                found = next(
+                    (name.rsplit(".", cut)[0] for cut in range(3) if name.rsplit(".", cut)[0] in known), None
+                )
                 targets |= {found} if found else set()
         edges[module] = targets - {module}
     done, path = set(), []
@@ -151,7 +153,9 @@ def test_heavy_libraries_stay_at_home(library):
     for module, tree in sources().items():
         if any(name.partition(".")[0] == library for name, _ in imports(tree)):
             homes = HOMES[library]
-            assert any(module == home or module.startswith(home + ".") for home in homes), f"{module}: {library}"
+            assert any(module == home or module.startswith(home + ".") for home in homes), (
+                f"{module}: {library}"
+            )
 
 
 def test_files_and_functions_stay_short():

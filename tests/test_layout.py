@@ -43,6 +43,8 @@ def test_the_standard_librarys_platform_is_found_in_a_ray_worker_with_this_worki
         "env = {'working_dir': '.', 'excludes': excludes}\n"
         "print(ray.get(where.options(runtime_env=env).remote()))\n"
     )
-    found = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=False)
+    found = subprocess.run(
+        [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=False
+    )
     assert found.returncode == 0, found.stderr
     assert found.stdout.strip().splitlines()[-1] == os.uname().sysname

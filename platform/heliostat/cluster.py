@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import secrets
+import sys
 
 ADDRESS = "RAY_ADDRESS"
 AUTH_MODE = "RAY_AUTH_MODE"
@@ -17,15 +18,24 @@ def connect() -> None:
     A private cluster asks for a token that lives in this process's environment alone: nothing is written to
     the user's home, and no other user of the machine can submit code to it.
     """
+    is_private = not os.environ.get(ADDRESS)
+    if is_private:
+        _ask_for_token()
     import ray
 
     if ray.is_initialized():
         return
-    quiet = {"log_to_driver": False, "logging_level": logging.WARNING}
-    if os.environ.get(ADDRESS):
+    quiet = {"log_to_driver": False, "logging_level": logging.ERROR}
+    if is_private:
+        ray.init(address="local", include_dashboard=False, **quiet)
+    else:
         ray.init(**quiet)
+
+
+def _ask_for_token() -> None:
+    """Choose token mode, unless the user has chosen; Ray reads the mode when it is first imported."""
+    if AUTH_MODE in os.environ:
         return
-    os.environ.setdefault(AUTH_MODE, "token")
-    if os.environ[AUTH_MODE] == "token":
-        os.environ.setdefault(AUTH_TOKEN, secrets.token_hex(32))
-    ray.init(address="local", include_dashboard=False, **quiet)
+    os.environ.setdefault(AUTH_TOKEN, secrets.token_hex(32))
+    if "ray" not in sys.modules:
+        os.environ[AUTH_MODE] = "token"  # later, Ray's own init turns it on for a new local cluster

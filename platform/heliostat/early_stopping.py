@@ -34,4 +34,6 @@ class EarlyStopping:
             raise InvalidValue("early_stopping.grace", rule, given=grace, remedy=f"Use 1 to {steps}.")
         if schema.number(self.reduction, "early_stopping.reduction") <= 1:
             rule = "must be above 1"
-            raise InvalidValue("early_stopping.reduction", rule, given=self.reduction, remedy="3 or 4 is usual.")
+            raise InvalidValue(
+                "early_stopping.reduction", rule, given=self.reduction, remedy="3 or 4 is usual."
+            )

@@ -97,11 +97,13 @@ class Engine:
         """A run's present value, with its curve."""
         with self._lock:
             if run not in self._runs:
-                raise NotFound(f"experiment {self.id} has no run {run}", remedy="Use an id that it handed out.")
+                raise NotFound(
+                    f"experiment {self.id} has no run {run}", remedy="Use an id that it handed out."
+                )
             return self._runs[run]
 
     def subscribe(self, listener: Listener) -> None:
-        """Call `listener` with a run's new value whenever a run is made or changes state; it must not raise."""
+        """Call `listener` with a run's new value whenever one is made or changes; it must not raise."""
         self._listeners.append(listener)
 
     def propose(self, count: int = 1) -> Sequence[Proposal]:

@@ -247,7 +247,10 @@ class Experiment:
     def best(self) -> Run | None:
         """The best feasible run; with several objectives, the one that is best in the first."""
         found = self.best_runs()
-        return found[0] if found else None
+        if not found:
+            return None
+        first = self.spec.metrics.objectives[0]
+        return max(found, key=lambda run: first.sign * run.numbers[first.name])
 
     def sweep(self, trainable: Callable[..., Any] | type, **options: Any) -> SweepResult:
         """Run it on Ray Tune: :func:`heliostat.sweep` with this experiment."""

@@ -42,7 +42,9 @@ def run_object(run: Run) -> dict[str, Any]:
         "assignments": dict(run.assignments),
         "task": run.task,
         "values": {name: _value(item) for name, item in run.values.items()},
-        "predicted": {name: {"mean": item.mean, "stddev": item.stddev} for name, item in run.predicted.items()},
+        "predicted": {
+            name: {"mean": item.mean, "stddev": item.stddev} for name, item in run.predicted.items()
+        },
         "failure": None if run.failure is None else vars(run.failure),
         "attempt": run.attempt,
         "created": run.created,

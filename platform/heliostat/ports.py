@@ -107,7 +107,8 @@ class RunLog(Protocol):
         """Queue a write; the future is done once it is durable, or holds the error that refused it.
 
         Errors: ``NotFound`` (unknown run or experiment), ``Conflict``, ``StaleSession``, ``StorageError``.
-        Writes of one thread are applied in the order of their submission.
+        Writes of one thread are applied in the order of their submission. A closed log and a value without
+        a JSON form are refused at once: ``StorageError``, ``InvalidValue``.
         """
         ...
 

@@ -68,7 +68,9 @@ class ProgressLine:
         parts = [f"trial {ended}/{budget}" if budget else f"trial {ended}", headline(self._engine.spec, runs)]
         parts += [f"running {sum(run.state.is_open and run.started is not None for run in runs)}"]
         left = self._seconds_left(ended)
-        parts += [f"{left / 60:.0f} m left" if left > 90 else f"{left:.0f} s left"] if left is not None else []
+        parts += (
+            [f"{left / 60:.0f} m left" if left > 90 else f"{left:.0f} s left"] if left is not None else []
+        )
         return "  ".join(part for part in parts if part)
 
     def _seconds_left(self, ended: int) -> float | None:

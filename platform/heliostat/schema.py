@@ -1,7 +1,7 @@
 """Reading declared values: one set of rules for Python, YAML, JSON and HTTP.
 
 Each reader takes the value and the path it was found at, and returns the value in its one Python type or
-raises :class:`~heliostat.errors.InvalidValue` that names the path. The rules are those of SigOpt's v1 objects.
+raises :class:`~heliostat.errors.InvalidValue` that names the path. The rules are those of SigOpt's v1.
 """
 
 from __future__ import annotations

@@ -26,6 +26,7 @@ SETTINGS = {
     "TUNE_DISABLE_AUTO_CALLBACK_LOGGERS": "1",  # the run log replaces CSV, JSON and TensorBoard files
     "TUNE_WARN_EXCESSIVE_EXPERIMENT_CHECKPOINT_SYNC_THRESHOLD_S": "0",
     "RAY_TRAIN_ENABLE_V2_MIGRATION_WARNINGS": "0",
+    "RAY_AIR_NEW_OUTPUT": "0",  # the newer console output prints tables even when told to be silent
 }
 
 
@@ -140,8 +141,9 @@ def _refuse_unmeetable(resources: Mapping[str, float]) -> None:
         for name, amount in node["Resources"].items():
             biggest[name.lower()] = max(biggest.get(name.lower(), 0.0), amount)
     for name, amount in resources.items():
-        if amount > biggest.get(name.lower(), 0.0):
-            rule = f"no node of the cluster has so much {name} (the biggest has {biggest.get(name.lower(), 0):g})"
+        most = biggest.get(name.lower(), 0.0)
+        if amount > most:
+            rule = f"no node of the cluster has so much {name} (the biggest has {most:g})"
             remedy = "Ask for less per trial, or add a node; a sweep would wait for ever."
             raise InvalidValue(f"resources.{name}", rule, given=amount, remedy=remedy)
 
@@ -154,7 +156,7 @@ def _settings() -> Iterator[None]:
     loggers = [logging.getLogger(name) for name in ("ray.tune", "ray.train", "ray.air")]
     levels = [logger.level for logger in loggers]
     for logger in loggers:
-        logger.setLevel(logging.ERROR)
+        logger.setLevel(logging.CRITICAL)  # failed trials are in the run log, with their tracebacks
     try:
         yield
     finally:

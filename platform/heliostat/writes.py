@@ -107,7 +107,10 @@ class RetryRun:
 
 @dataclass(frozen=True)
 class LogCheckpoints:
-    """Points of the training curve of the present attempt; the same step again replaces its values."""
+    """Points of the training curve of the present attempt.
+
+    The same metric at the same step again replaces its value; other metrics of that step stay.
+    """
 
     run: int
     checkpoints: tuple[Checkpoint, ...]

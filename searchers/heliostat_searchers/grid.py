@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 class GridSearcher:
-    """Walks through a finite space in lexicographic order; lost and cancelled points come again at the end."""
+    """All points in lexicographic order; lost and cancelled ones come again at the end."""
 
     capabilities: ClassVar[frozenset[str]] = MODEL_FREE
 

@@ -54,16 +54,17 @@ def fresh(
         used: Keys to avoid.
         count: How many are wanted.
     """
-    seen, chosen = set(used), []
+    seen = set(used)
+    chosen: list[dict[str, Value]] = []
     for values in islice(draws, TRIES * count):
-        if len(chosen) == count:
-            return chosen
         if key(values) not in seen:
             seen.add(key(values))
             chosen.append(values)
+        if len(chosen) == count:
+            return chosen
     if size_bound(space) <= ENUMERABLE:
         chosen += islice(untried(space, seen), count - len(chosen))
-    return chosen[:count]
+    return chosen
 
 
 def _size(item: Parameter) -> float:

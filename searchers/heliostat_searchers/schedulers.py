@@ -7,9 +7,10 @@ import math
 from collections.abc import Mapping, MutableMapping
 from typing import Any
 
+from ray.tune.schedulers import AsyncHyperBandScheduler, TrialScheduler
+
 from heliostat.early_stopping import EarlyStopping
 from heliostat.metrics import Metrics
-from ray.tune.schedulers import AsyncHyperBandScheduler, TrialScheduler
 
 logger = logging.getLogger(__name__)
 
@@ -25,16 +26,24 @@ class GuardedScheduler(TrialScheduler):
         inner: The scheduler that decides.
         metric: The metric that it watches.
         reason: Why it stops trials, for people; may use ``{value}`` and ``{step}``.
+        last_step: Steps of a full run; a stop there is its regular end.
         stops: Trial id → reason, filled in as it stops trials.
     """
 
     def __init__(
-        self, inner: TrialScheduler, *, metric: str, reason: str, stops: MutableMapping[str, str]
+        self,
+        inner: TrialScheduler,
+        *,
+        metric: str,
+        reason: str,
+        last_step: int,
+        stops: MutableMapping[str, str],
     ) -> None:
         super().__init__()
         self._inner = inner
         self._watched = metric
         self._reason = reason
+        self._last_step = last_step
         self._stops = stops
 
     @property
@@ -63,8 +72,9 @@ class GuardedScheduler(TrialScheduler):
         except Exception:
             logger.exception("the scheduler failed on a result; the trial goes on")
             return str(TrialScheduler.CONTINUE)
-        if decision == TrialScheduler.STOP and not result.get("done"):
-            value, step = result[self._watched], result.get("training_iteration", 0)
+        step = result.get("training_iteration", 0)
+        if decision == TrialScheduler.STOP and not result.get("done") and step < self._last_step:
+            value = result[self._watched]
             self._stops[trial.trial_id] = self._reason.format(value=value, step=step)
         return decision
 
@@ -108,7 +118,7 @@ def asha(rule: EarlyStopping, metrics: Metrics, stops: MutableMapping[str, str])
     )
     share = f"the best 1/{rule.reduction:g} of the runs at that step"
     reason = f"early-stopped: {rule.metric} = {{value:.4g}} at step {{step}} was not among {share}"
-    return GuardedScheduler(inner, metric=rule.metric, reason=reason, stops=stops)
+    return GuardedScheduler(inner, metric=rule.metric, reason=reason, last_step=rule.max_steps, stops=stops)
 
 
 def _is_finite(value: Any) -> bool:

@@ -62,6 +62,7 @@ def units(d: int, seed: int, start: int) -> Iterator[np.ndarray]:
     from scipy.stats import qmc
 
     engine = qmc.Sobol(d, scramble=True, seed=np.random.default_rng(seed))
-    engine.fast_forward(start)
+    if start:
+        engine.fast_forward(start)
     while True:
         yield from engine.random(BLOCK)

@@ -8,13 +8,14 @@ from collections import deque
 from collections.abc import Callable, Mapping
 from typing import Any, TypeVar, cast
 
+from ray.tune.search import Searcher
+
 from heliostat import Experiment
 from heliostat import outcome as ends
 from heliostat.errors import HeliostatError, NotFound
-from heliostat.tune_results import metrics_of
 from heliostat.trial import Run
+from heliostat.tune_results import metrics_of
 from heliostat_searchers.thinker import Thinker
-from ray.tune.search import Searcher
 
 logger = logging.getLogger(__name__)
 
@@ -65,7 +66,9 @@ class HeliostatSearch(Searcher):
         records: bool = True,
     ) -> None:
         super().__init__()
-        self._experiment = experiment if isinstance(experiment, Experiment) else Experiment.open(experiment, log)
+        self._experiment = (
+            experiment if isinstance(experiment, Experiment) else Experiment.open(experiment, log)
+        )
         self._engine = self._experiment.engine
         self._parallel = parallel or self._engine.spec.parallel_bandwidth
         self._records = records
@@ -98,7 +101,9 @@ class HeliostatSearch(Searcher):
     def on_trial_result(self, trial_id: str, result: Mapping[str, Any]) -> None:
         """A point of the training curve."""
         if self._records:
-            self._engine.observe(self._live[trial_id], metrics_of(result), step=result.get("training_iteration"))
+            self._engine.observe(
+                self._live[trial_id], metrics_of(result), step=result.get("training_iteration")
+            )
 
     @isolated
     def on_trial_complete(
@@ -164,7 +169,9 @@ class HeliostatSearch(Searcher):
                 proposals = self._thinker.think(1)
                 runs = [] if self._closed else self._engine.admit(proposals)
             except Exception:
-                logger.exception("no further suggestion could be made; the sweep ends with the running trials")
+                logger.exception(
+                    "no further suggestion could be made; the sweep ends with the running trials"
+                )
                 runs = []
             with self._changed:
                 self._ready.extend(runs)

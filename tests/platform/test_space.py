@@ -2,12 +2,13 @@
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
 from heliostat import Beta, Categorical, Conditional, Double, Int, LinearConstraint, Normal
 from heliostat.errors import InvalidValue
 from heliostat.space import Features, Space, read_space, sample, write_space
 from heliostat.testing.spaces import spaces
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 units = st.floats(0, 1, allow_nan=False)
 
@@ -124,12 +125,23 @@ def x(**more):
     return {"name": "x", "type": "double", "bounds": {"min": 0, "max": 1}, **more}
 
 
+def c(*values):
+    return {"name": "c", "type": "categorical", "categorical_values": list(values)}
+
+
+def normal(mean, scale):
+    return {"name": "normal", "mean": mean, "scale": scale}
+
+
 @pytest.mark.parametrize(
     ("parameters", "message"),
     [
         ([], "parameters: at least one"),
         ([x(), x()], "names must be unique, got 'x'"),
-        ([x(bounds={"min": 1, "max": 0})], r"x.bounds: min must be below max, got \(1.0, 0.0\).*Double\('x', 0.0, 1.0\)"),
+        (
+            [x(bounds={"min": 1, "max": 0})],
+            r"x.bounds: min must be below max, got \(1.0, 0.0\).*Double\('x', 0.0, 1.0\)",
+        ),
         ([x(bounds={"min": 0})], r"bounds.max: is required"),
         ([x(bounds={"min": 0, "max": float("nan")})], r"x.bounds.max: must be finite, got nan"),
         ([x(bounds={"min": "0", "max": 1})], r"x.bounds.min: must be a number, got '0'"),
@@ -137,15 +149,15 @@ def x(**more):
         ([x(transformation="square")], r"transformation: must be one of none, log"),
         ([x(grid=[0.1, 0.2])], r"x.grid: stands in place of bounds"),
         ([{"name": "x", "type": "double", "grid": [1]}], r"at least two distinct values"),
-        ([x(prior={"name": "normal", "mean": 2, "scale": 1})], r"x.prior.mean: must lie in \[0.0, 1.0\], got 2"),
-        ([x(prior={"name": "normal", "mean": 0.5, "scale": 0})], r"must be positive"),
+        ([x(prior=normal(2, 1))], r"x.prior.mean: must lie in \[0.0, 1.0\], got 2"),
+        ([x(prior=normal(0.5, 0))], r"must be positive"),
         ([x(default_value=2)], r"x.default_value: must lie in \[0.0, 1.0\], got 2"),
         ([x(bound={"min": 0})], r"parameters\[0\]: has no field 'bound'. Known fields"),
         ([x(type="real")], r"parameters\[0\].type: must be one of double, int, categorical"),
         ([x(conditions={"nobody": "a"})], r"'nobody' is not a switch"),
-        ([{"name": "n", "type": "int", "bounds": {"min": 0.5, "max": 3}}], r"n.bounds.min: must be an integer"),
-        ([{"name": "c", "type": "categorical", "categorical_values": ["a"]}], r"at least two categories"),
-        ([{"name": "c", "type": "categorical", "categorical_values": ["a", "a"]}], r"categories must be unique"),
+        ([x(type="int", bounds={"min": 0.5, "max": 3})], r"x.bounds.min: must be an integer"),
+        ([c("a")], r"at least two categories"),
+        ([c("a", "a")], r"categories must be unique"),
         ([{"name": "", "type": "double"}], r"a name must have 1 to 100 characters"),
         ([{"name": "a\x00b", "type": "double"}], r"no control character"),
     ],

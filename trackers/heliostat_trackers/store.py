@@ -17,7 +17,7 @@ from heliostat.writes import Reply, Write
 from heliostat_trackers import reads
 from heliostat_trackers.engines import SCHEME, log_path, reading_engine, writing_engine
 from heliostat_trackers.faults import closed_error, translated
-from heliostat_trackers.tables import settle_tables
+from heliostat_trackers.tables import check_tables, settle_tables
 from heliostat_trackers.writer import Writer
 
 
@@ -39,10 +39,16 @@ class SqlRunLog:
     def __init__(self, url: str, *, clock: Callable[[], float] = time.time) -> None:
         path = log_path(url)
         self.url = f"{SCHEME}{path}"
-        writing = writing_engine(path)
-        with translated(self.url), writing.begin() as connection:
-            settle_tables(connection)
-        self._reading = reading_engine(path)
+        self._reading, writing = reading_engine(path), writing_engine(path)
+        try:
+            # Looked at first: the writer's connection turns the file's journal into a write-ahead log, which
+            # must not happen to another program's file.
+            with translated(self.url), self._reading.connect() as connection:
+                check_tables(connection)
+            with translated(self.url), writing.begin() as connection:
+                settle_tables(connection)
+        finally:
+            self._reading.dispose()
         self._is_closed = False
         self._writer = Writer(writing, url=self.url, clock=clock)
 

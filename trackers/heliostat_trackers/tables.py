@@ -114,27 +114,37 @@ events = Table(
 
 
 def settle_tables(connection: Connection) -> None:
-    """Make the tables in an empty database, or check that those found there are ours.
+    """Make the tables in an empty database, or check those found there.
 
     Call it in a transaction that excludes other writers: several processes may open a new log at once.
 
     Raises:
         StorageError: The tables are another program's, or a newer Heliostat's.
     """
-    found = inspect(connection).get_table_names()
-    if not found:
+    if not check_tables(connection):
         metadata.create_all(connection)
         connection.execute(insert(meta), {"key": _VERSION_KEY, "value": str(VERSION)})
-        return
+
+
+def check_tables(connection: Connection) -> bool:
+    """Whether the database holds our tables; it does not if it is empty.
+
+    Raises:
+        StorageError: The tables are another program's, or a newer Heliostat's.
+    """
+    found = inspect(connection).get_table_names()
+    if not found:
+        return False
     version = _found_version(connection) if meta.name in found else None
     if version is None:
-        rule = "the database holds tables of another program"
+        rule = "the database must hold a run log, but its tables are another program's"
         remedy = "Give the run log a file of its own."
         raise StorageError(rule, given=sorted(found)[:5], remedy=remedy, code="HS-STORAGE-006")
     if version > VERSION:
         rule = f"this Heliostat reads run logs up to schema {VERSION}"
         remedy = "The log was written by a newer Heliostat: upgrade with pip install -U heliostat."
         raise StorageError(rule, given=version, remedy=remedy, code="HS-STORAGE-007")
+    return True
 
 
 def _found_version(connection: Connection) -> int | None:

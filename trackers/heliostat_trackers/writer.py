@@ -161,9 +161,7 @@ class Writer:
                 self._connection = self._engine.connect()
             with self._connection.begin():
                 return [self._outcome(self._connection, item) for item in items]
-        except DATABASE_ERRORS as error:
-            cause: Exception = error
-        except Exception as error:  # a defect: the callers must hear of it, and the thread must live on
+        except Exception as error:  # whatever it is, the callers must hear of it and the thread live on
             cause = error
         self._disconnect()
         return [storage_error(cause, self._url) for _ in items]
@@ -178,6 +176,10 @@ class Writer:
             rule = f"holds something that cannot be stored ({error})"
             refused = InvalidValue(type(item.write).__name__, rule, remedy="See its declared types.")
             refused.__cause__ = error
+        except DATABASE_ERRORS:
+            raise  # the disk or the file: it concerns the whole batch
+        except Exception as error:  # a malformed write or a defect: no neighbour shall suffer from it
+            refused = error
         else:
             connection.exec_driver_sql("RELEASE one")
             return reply

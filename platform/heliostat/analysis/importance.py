@@ -97,7 +97,7 @@ def _importance(layout: Features, metric: str, known: Sequence[Run]) -> Importan
     used = [used[place] for place in places]
     target = _normalised(np.array([run.numbers[metric] for run in used]))
     if target is None:
-        return Importance(metric, runs=len(used), unclear="the metric has one value only")
+        return Importance(metric, runs=len(used), unclear="one value only")
     columns, r2 = _forest(layout.rows([dict(run.assignments) for run in used]), target)
     shares = {
         item.name: float(columns[place].sum())

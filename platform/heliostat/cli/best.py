@@ -37,7 +37,10 @@ def command(experiment: int, log_url: str | None, as_json: bool) -> None:
 
 
 def print_front(spec: ExperimentSpec, runs: Sequence[Run]) -> None:
-    """A table: run, steering metrics, assignments (switches and parameters that live in any row)."""
+    """A table of runs with steering metrics and living assignments, the best in the first metric on top."""
+    if spec.metrics.objectives:
+        first = spec.metrics.objectives[0]
+        runs = sorted(runs, key=lambda run: -first.sign * run.numbers[first.name])
     metrics = [metric.name for metric in spec.metrics.steering]
     names = [item.name for item in spec.space.dimensions if any(item.name in run.assignments for run in runs)]
     rows: list[list[Any]] = [

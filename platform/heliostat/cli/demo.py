@@ -46,7 +46,9 @@ def command(
 
     spec = {**SPEC, "budget": trials, "seed": seed, "searcher": searcher}
     experiment = _unfinished(log_url) if resume else Experiment.create(spec, log_url)
-    click.echo(f"experiment {experiment.id} ({experiment.name}) in {experiment.log.url}; Ctrl-C stops it", err=True)
+    click.echo(
+        f"experiment {experiment.id} ({experiment.name}) in {experiment.log.url}; Ctrl-C stops it", err=True
+    )
     line = ProgressLine(experiment.engine)
     rule = EarlyStopping("accuracy", EPOCHS, grace=4, reduction=3)
     try:
@@ -90,7 +92,9 @@ def _print_end(result: SweepResult, report: Path, log_url: str | None) -> None:
     default = "" if log_url else f" ({DEFAULT_LOG} in this folder)"
     click.echo(f"run log: {experiment.log.url}{default}\nreport:  {report.resolve()}")
     if not result.is_complete:
-        click.echo(f"\nstopped before its budget of {spec.budget}; go on with: heliostat demo --resume{where}")
+        click.echo(
+            f"\nstopped before its budget of {spec.budget}; go on with: heliostat demo --resume{where}"
+        )
         sys.exit(INTERRUPTED)
     shown = [f"show {experiment.id}", f"best {experiment.id} --json", f"export {experiment.id} --csv"]
     click.echo("next:    " + "\n         ".join(f"heliostat {item}{where}" for item in shown))

@@ -37,7 +37,9 @@ def command(experiment: int, form: str, output: Path | None, log_url: str | None
 
 def write_whole(path: Path, text: str) -> None:
     """Write a file that is either complete or not there."""
-    with tempfile.NamedTemporaryFile("w", dir=path.parent, delete=False, encoding="utf-8", newline="") as file:
+    with tempfile.NamedTemporaryFile(
+        "w", dir=path.parent, delete=False, encoding="utf-8", newline=""
+    ) as file:
         file.write(text)
     os.chmod(file.name, 0o644)
     os.replace(file.name, path)

@@ -15,7 +15,6 @@ from heliostat.errors import NotFound
 from heliostat.ports import RunLog
 from heliostat.registry import DEFAULT_LOG, LOG_VARIABLE, open_log
 
-
 log_option = click.option("--log", "log_url", metavar="PATH", help="Path or URL of the run log.")
 json_option = click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 

@@ -64,7 +64,12 @@ SPEC: dict[str, Any] = {
     "metrics": [
         {"name": "accuracy", "objective": "maximize"},
         {"name": "latency_us", "objective": "minimize"},
-        {"name": "weights_millions", "objective": "minimize", "strategy": "constraint", "threshold": MOST_WEIGHTS},
+        {
+            "name": "weights_millions",
+            "objective": "minimize",
+            "strategy": "constraint",
+            "threshold": MOST_WEIGHTS,
+        },
     ],
     "budget": 60,
 }

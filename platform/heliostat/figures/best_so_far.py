@@ -12,7 +12,7 @@ from heliostat.experiment import ExperimentSpec
 from heliostat.figures.card import Card
 from heliostat.figures.marks import LARGEST, LEADER, MARKERS, NAMES, points, selected, value_of
 from heliostat.figures.numbers import compact, label, short
-from heliostat.figures.scale import Scale, scale
+from heliostat.figures.scale import Scale, outside_note, scale
 from heliostat.figures.theme import ACCENT, axis, layout
 from heliostat.trial import Run
 
@@ -29,7 +29,7 @@ def best_so_far(spec: ExperimentSpec, runs: Sequence[Run]) -> Card:
     is_single = len(spec.metrics.objectives) == 1
     draw = _single if is_single else _several
     figure, outside = draw(spec, runs, reached)
-    notes = [f"{outside} runs lie outside the shown range."] if outside else []
+    notes = [outside_note(outside)] if outside else []
     if any(run.state.value == "failed" for run in runs):
         notes.append("Ticks at the bottom are failed runs.")
     return Card(
@@ -114,7 +114,8 @@ def _figure(
         traces = [*traces, {**marks, "yaxis": "y2", "showlegend": False}]
     first, last = min(run.number for run in runs), _last(runs)
     room = max(0.5, 0.02 * (last - first))
-    x = axis("run", range=[first - room, last + room], tickformat="d")
+    steps = {"dtick": 1} if last - first < 8 else {}  # no ticks between whole runs
+    x = axis("run", range=[first - room, last + room], tickformat="d", **steps)
     # A second axis pins the ticks of failed runs to the bottom: they have no value to be drawn at.
     lane = {"overlaying": "y", "range": [0, 1], "visible": False, "fixedrange": True}
     return {"data": [*traces, selected()], "layout": layout(x, y, yaxis2=lane)}

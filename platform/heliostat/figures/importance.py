@@ -22,7 +22,9 @@ def parameter_importance(
     """A table with a word and a bar for each parameter and metric; `known` saves fitting again."""
     found = importances(spec, runs) if known is None else known
     if not any(item.shares for item in found):
-        reasons = "; ".join(f"{item.metric}: {item.unclear}" for item in found)
+        distinct = {item.unclear for item in found}
+        listed = [item.unclear if len(distinct) == 1 else f"{item.metric}: {item.unclear}" for item in found]
+        reasons = "; ".join(dict.fromkeys(listed))
         absent = f"Not clear yet ({reasons}). It appears as more runs complete. {RULE}"
         return Card(KEY, TITLE, kind="importance", absent=absent)
     order = ranked(spec, found)

@@ -26,7 +26,7 @@ NAMES = {
 MARKERS: dict[Standing, dict[str, Any]] = {
     Standing.FEASIBLE: {"symbol": "circle", "size": 7, "color": GOOD, "opacity": 0.8},
     Standing.INFEASIBLE: {"symbol": "x-thin-open", "size": 7, "color": BAD, "line": {"width": 1.6}},
-    Standing.EARLY_STOPPED: {"symbol": "circle", "size": 4, "color": QUIET, "opacity": 0.7},
+    Standing.EARLY_STOPPED: {"symbol": "circle", "size": 5, "color": QUIET, "opacity": 0.9},
     Standing.FAILED: {"symbol": "line-ns-open", "size": 8, "color": BAD, "line": {"width": 1.5}},
 }
 

@@ -43,6 +43,11 @@ def short(value: Any) -> str:
     return f"{value:.4g}"
 
 
+def number_of_runs(count: int) -> str:
+    """``1 run``, ``2 runs``."""
+    return f"{count} {'run' if count == 1 else 'runs'}"
+
+
 def label(text: str, *, longest: int = 60) -> str:
     """A user's text for a plotly label: cut to length and with its marks escaped.
 

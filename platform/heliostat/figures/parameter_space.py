@@ -13,7 +13,7 @@ from heliostat.experiment import ExperimentSpec
 from heliostat.figures.card import Card
 from heliostat.figures.importance import ranked
 from heliostat.figures.marks import LARGEST, value_of
-from heliostat.figures.numbers import compact
+from heliostat.figures.numbers import compact, number_of_runs
 from heliostat.figures.scale import scale
 from heliostat.metrics import Metric
 from heliostat.space import Categorical, Parameter
@@ -60,7 +60,7 @@ def parameter_space(
     reading = (
         "Each line is a run; drag along an axis to keep only the runs that pass there, click it to let go."
     )
-    claim = f"{len(kept)} runs" if len(kept) == len(runs) else f"last {len(kept)} of {len(runs)} runs"
+    claim = number_of_runs(len(kept)) if len(kept) == len(runs) else f"last {len(kept)} of {len(runs)} runs"
     return Card(
         KEY, TITLE, kind="parallel", claim=claim, how_to_read=reading, figure=compact(figure), notes=notes
     )

@@ -77,6 +77,15 @@ def scale(values: Sequence[float], keep: Sequence[float] = ()) -> Scale:
     return _roomy(low, high, is_log, outside)
 
 
+def outside_note(count: int) -> str:
+    """A sentence about marks that are not shown."""
+    return (
+        "One mark lies outside the shown range."
+        if count == 1
+        else f"{count} marks lie outside the shown range."
+    )
+
+
 def _roomy(low: float, high: float, is_log: bool, outside: int) -> Scale:
     room = ROOM * (high - low) if high > low else max(abs(low) * 0.1, 0.5 if is_log or low == 0 else 0.0)
     low, high = low - room, high + room

@@ -16,7 +16,7 @@ from heliostat.figures.card import Card
 from heliostat.figures.limits import limit_marks, limit_text
 from heliostat.figures.marks import LARGEST, LEADER, MARKERS, NAMES, points, selected, value_of
 from heliostat.figures.numbers import compact, label
-from heliostat.figures.scale import Scale, scale
+from heliostat.figures.scale import Scale, outside_note, scale
 from heliostat.figures.theme import ACCENT, axis, layout
 from heliostat.metrics import Metric
 from heliostat.trial import Run
@@ -27,7 +27,7 @@ MOST = 4
 
 
 def trade_offs(spec: ExperimentSpec, runs: Sequence[Run]) -> tuple[Card, ...]:
-    """One card per pair worth seeing: objectives with each other, then the first objective with each limit."""
+    """One card per pair worth seeing: objectives with each other, the first objective with each limit."""
     pairs = _pairs(spec)
     if not pairs:
         name = spec.metrics.steering[0].name
@@ -68,7 +68,7 @@ def trade_off(spec: ExperimentSpec, runs: Sequence[Run], x: str, y: str, *, key:
         claim=claim,
         how_to_read=_reading(across, up),
         figure=compact(figure),
-        notes=_notes(spec, (across, up), scales),
+        notes=_notes(spec, (across, up), scales, bool(groups[Standing.INFEASIBLE])),
     )
 
 
@@ -164,8 +164,12 @@ def _reading(x: Metric, y: Metric) -> str:
     return f"{text[0].upper()}{text[1:]}."
 
 
-def _notes(spec: ExperimentSpec, axes: Sequence[Metric], scales: Sequence[Scale]) -> tuple[str, ...]:
+def _notes(
+    spec: ExperimentSpec, axes: Sequence[Metric], scales: Sequence[Scale], has_crosses: bool
+) -> tuple[str, ...]:
     hidden = [limit_text(metric) for metric in spec.metrics.guardrails if metric not in axes]
-    notes = [f"Crosses miss a limit that is not an axis here or is: {', '.join(hidden)}."] if hidden else []
+    verb = "may also" if any(metric in spec.metrics.guardrails for metric in axes) else ""
+    text = f"Crosses {verb} miss {' or '.join(hidden)}, which is not an axis here.".replace("  ", " ")
+    notes = [text] if hidden and has_crosses else []
     outside = sum(shown.outside for shown in scales)
-    return (*notes, *([f"{outside} values lie outside the shown range."] if outside else []))
+    return (*notes, *([outside_note(outside)] if outside else []))

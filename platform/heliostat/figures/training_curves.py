@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -9,8 +10,8 @@ from heliostat.analysis import Curve, curve_metric, curves
 from heliostat.experiment import ExperimentSpec
 from heliostat.figures.card import Card
 from heliostat.figures.marks import selected
-from heliostat.figures.numbers import compact, label, short
-from heliostat.figures.scale import scale
+from heliostat.figures.numbers import compact, label, number_of_runs, short
+from heliostat.figures.scale import outside_note, scale
 from heliostat.figures.theme import ACCENT, QUIET, axis, layout
 from heliostat.trial import Run
 
@@ -43,9 +44,11 @@ def training_curves(spec: ExperimentSpec, runs: Sequence[Run], *, metric: str | 
         "data": _traces(drawn, stopped),
         "layout": layout(axis("step"), axis(label(name), **shown.axis)),
     }
-    limits = f"last {len(drawn)} of {len(found)} runs" if len(drawn) < len(found) else f"{len(found)} runs"
+    limits = (
+        f"last {len(drawn)} of {len(found)} runs" if len(drawn) < len(found) else number_of_runs(len(found))
+    )
     reading = "Each line is a run, the best in amber; a dot marks where a scheduler stopped one early."
-    notes = (f"{shown.outside} points lie outside the shown range.",) if shown.outside else ()
+    notes = (outside_note(shown.outside),) if shown.outside else ()
     return Card(
         KEY, TITLE, claim=f"{name}, {limits}", how_to_read=reading, figure=compact(figure), notes=notes
     )
@@ -63,7 +66,14 @@ def _traces(drawn: Sequence[Curve], stopped: Sequence[Curve]) -> list[dict[str, 
     if others:
         traces.append(_lines(others, "runs", {"color": QUIET, "width": 1}, 0.45))
     if best:
-        traces.append(_lines(best, "best", {"color": ACCENT, "width": 2}, 1.0 if len(best) == 1 else 0.7))
+        traces.append(
+            _lines(
+                best,
+                "best",
+                {"color": ACCENT, "width": 2 if len(best) == 1 else 1.3},
+                1.0 if len(best) == 1 else 0.8,
+            )
+        )
     if stopped:
         marker = {"size": 5, "color": QUIET}
         traces.append({**_ends(stopped), "name": "stopped early", "mode": "markers", "marker": marker})
@@ -84,7 +94,7 @@ def _lines(group: Sequence[Curve], name: str, line: dict[str, Any], opacity: flo
 
 
 def _ends(group: Sequence[Curve]) -> dict[str, Any]:
-    places = [max(i for i, value in enumerate(curve.values) if value == value) for curve in group]
+    places = [max(i for i, value in enumerate(curve.values) if math.isfinite(value)) for curve in group]
     ends = list(zip(group, places, strict=True))
     return {
         "type": "scatter",

@@ -6,7 +6,17 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from heliostat.space import Beta, Categorical, Conditional, Double, Int, LinearConstraint, Normal, Parameter, Space
+from heliostat.space import (
+    Beta,
+    Categorical,
+    Conditional,
+    Double,
+    Int,
+    LinearConstraint,
+    Normal,
+    Parameter,
+    Space,
+)
 from heliostat.space.parameters import read_conditions
 
 

@@ -117,10 +117,10 @@ class Acquisition:
 
 
 def log_improvement(u: Array) -> Array:
-    """``log(φ(u) + u Φ(u))`` without cancellation, also where the improvement underflows (Ament et al., A.1).
+    """``log(φ(u) + u Φ(u))`` without cancellation, also where it underflows (Ament et al., A.1).
 
-    For ``u < -1`` it is ``log φ(u) + log(1 - exp(w))`` with ``w = log(|u| Φ(u)/φ(u))``; below -10⁶ the last term
-    is ``-2 log|u|`` to machine precision.
+    For ``u < -1`` it is ``log φ(u) + log(1 - exp(w))`` with ``w = log(|u| Φ(u)/φ(u))``; below -10⁶ the last
+    term is ``-2 log|u|`` to machine precision.
     """
     upper, lower = np.maximum(u, -1.0), np.clip(u, -1e6, -1.0)
     near = np.log(np.exp(_log_density(upper)) + upper * np.exp(log_ndtr(upper)))

@@ -25,7 +25,10 @@ def climbed(acquisition: Acquisition, cube: Cube, starts: Array, steps: int) -> 
         return starts
     if cube.space.linear_constraints:
         return np.array(
-            [_inside(acquisition, cube, unit, free, steps) for unit, free in zip(starts, movable, strict=True)]
+            [
+                _inside(acquisition, cube, unit, free, steps)
+                for unit, free in zip(starts, movable, strict=True)
+            ]
         )
     return _in_box(acquisition, cube, starts, movable, steps)
 
@@ -53,9 +56,7 @@ def _in_box(
     return result
 
 
-def _inside(
-    acquisition: Acquisition, cube: Cube, start: Array, free: NDArray[np.bool_], steps: int
-) -> Array:
+def _inside(acquisition: Acquisition, cube: Cube, start: Array, free: NDArray[np.bool_], steps: int) -> Array:
     if not free.any():
         return start
     columns = _columns(cube)[free]
@@ -86,7 +87,7 @@ def _inside(
 
 
 def _room(cube: Cube, unit: Array) -> tuple[Array, Array]:
-    """Slack of each linear constraint (``c``) and its slope in the unit cube (``c x d``), scaled to order 1."""
+    """Slack of each linear constraint (``c``) and its slope in the unit cube (``c x d``), of order 1."""
     space = cube.space
     slack, slope = [], np.zeros((len(space.linear_constraints), space.d))
     for row, constraint in enumerate(space.linear_constraints):

@@ -47,10 +47,7 @@ class Cube:
     def slidable(self) -> NDArray[np.bool_]:
         """Dimensions that gradient steps may move: doubles, and integers (rounded afterwards); ``d``."""
         return np.array(
-            [
-                not isinstance(item, Categorical) and item.grid is None
-                for item in self.space.dimensions
-            ]
+            [not isinstance(item, Categorical) and item.grid is None for item in self.space.dimensions]
         )
 
     def alive(self, units: Array) -> NDArray[np.bool_]:

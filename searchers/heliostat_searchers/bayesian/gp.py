@@ -124,8 +124,11 @@ class GP:
         solved = cho_solve((self._factor, True), cross.T, check_finite=False).T
         variance = np.maximum(1.0 - np.sum(cross * solved, axis=1), SMALLEST_VARIANCE)
         mean = self._constant + cross @ self._weights
-        return mean, variance, self._pull(points, slope * self._weights), self._pull(
-            points, -2.0 * slope * solved
+        return (
+            mean,
+            variance,
+            self._pull(points, slope * self._weights),
+            self._pull(points, -2.0 * slope * solved),
         )
 
     def with_rows(self, points: Array, values: Array) -> GP:
@@ -180,9 +183,7 @@ def fit(data: Data, owners: NDArray[np.intp], kernels: tuple[Kernel, ...] = (MAT
     return max((_fit_one(data, owners, kernel) for kernel in kernels), key=lambda found: found.score)
 
 
-def log_posterior(
-    theta: Array, data: Data, owners: NDArray[np.intp], kernel: Kernel
-) -> tuple[float, Array]:
+def log_posterior(theta: Array, data: Data, owners: NDArray[np.intp], kernel: Kernel) -> tuple[float, Array]:
     """``(log p(y | θ) + log p(θ)) / n`` and its gradient at θ = (log ℓ by dimension, log σ²).
 
     Returns:

@@ -52,4 +52,4 @@ def squared_distances(left: Array, right: Array, lengths: Array) -> Array:
     """``r²`` between the rows of `left` (``a x k``) and `right` (``b x k``), shape ``a x b``."""
     first, second = left / lengths, right / lengths
     total = np.sum(first**2, axis=1)[:, None] + np.sum(second**2, axis=1) - 2.0 * first @ second.T
-    return np.maximum(total, 0.0)  # rounding makes distances of equal rows slightly negative
+    return np.asarray(np.maximum(total, 0.0))  # rounding makes distances of equal rows slightly negative

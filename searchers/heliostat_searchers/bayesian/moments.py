@@ -52,7 +52,9 @@ class MomentsPosterior(Posterior):  # type: ignore[misc]
     def rsample(self, sample_shape: torch.Size | None = None) -> Tensor:
         """Samples of shape ``sample_shape x b x q x m``."""
         shape = self._extended_shape(sample_shape or torch.Size())
-        return self.rsample_from_base_samples(sample_shape or torch.Size(), torch.randn(shape, dtype=self.dtype))
+        return self.rsample_from_base_samples(
+            sample_shape or torch.Size(), torch.randn(shape, dtype=self.dtype)
+        )
 
     def rsample_from_base_samples(self, sample_shape: torch.Size, base_samples: Tensor) -> Tensor:
         """``mean + stddev · base``."""

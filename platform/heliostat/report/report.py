@@ -1,0 +1,110 @@
+"""Reports as one HTML text that loads nothing from anywhere."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from heliostat.experiment import ExperimentSpec
+from heliostat.report.embedding import embedded_json, own_file, plotly_script
+from heliostat.report.view import view
+from heliostat.trial import Run
+
+if TYPE_CHECKING:
+    import jinja2
+
+STYLES = ("report.css",)
+SCRIPTS = ("format.js", "links.js", "table.js", "parallel.js", "charts.js", "page.js")
+
+
+def render(
+    spec: ExperimentSpec,
+    runs: Sequence[Run],
+    *,
+    title: str | None = None,
+    generated: Callable[[], float] = time.time,
+    log_url: str = "",
+) -> str:
+    """The report of an experiment.
+
+    Args:
+        spec: The experiment.
+        runs: Its runs, read with their curves if curves are to be drawn.
+        title: Title of the page; by default project and name.
+        generated: Clock that dates the report, in seconds since the epoch.
+        log_url: Where the runs are kept; printed without its password.
+
+    Returns:
+        HTML with everything inside it, about 5 MB, most of it plotly.js. Its body gets the attribute
+        ``data-ready`` once all is drawn.
+    """
+    from markupsafe import Markup
+
+    page = view(spec, runs, title=title, generated=generated(), log_url=log_url)
+    return (
+        _environment()
+        .get_template("report.html.j2")
+        .render(
+            view=page,
+            data=Markup(embedded_json(page.data)),
+            style=Markup("\n".join(own_file(name) for name in STYLES)),
+            script=Markup("\n".join(own_file(name) for name in SCRIPTS)),
+            plotly=Markup(plotly_script())
+            if any(card.kind == "plotly" and card.figure for card in page.cards)
+            else "",
+        )
+    )
+
+
+def write(
+    path: str | Path,
+    spec: ExperimentSpec,
+    runs: Sequence[Run],
+    *,
+    title: str | None = None,
+    generated: Callable[[], float] = time.time,
+    log_url: str = "",
+) -> Path:
+    """:func:`render` to a file, which is whole or not there at all.
+
+    Returns:
+        The path written.
+
+    Raises:
+        OSError: The folder does not exist or cannot be written; an older file stays as it was.
+    """
+    target = Path(path)
+    text = render(spec, runs, title=title, generated=generated, log_url=log_url)
+    handle, name = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name[:100]}.", suffix=".tmp")
+    try:
+        with os.fdopen(handle, "w", encoding="utf-8", errors="replace", newline="\n") as file:
+            file.write(text)
+        os.chmod(name, 0o666 & ~_mask())
+        os.replace(name, target)
+    except BaseException:
+        os.unlink(name)
+        raise
+    return target
+
+
+def _mask() -> int:
+    """The process's file mode mask; the system only tells it while setting it."""
+    mask = os.umask(0o022)
+    os.umask(mask)
+    return mask
+
+
+def _environment() -> jinja2.Environment:
+    import jinja2
+
+    return jinja2.Environment(
+        loader=jinja2.PackageLoader("heliostat.report"),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )

@@ -1,0 +1,53 @@
+// Plotly figures: coloured for light or dark, and linked to the run that is pointed at.
+const SETTINGS = {
+  responsive: true, displaylogo: false, showTips: false,
+  modeBarButtonsToRemove: ["select2d", "lasso2d", "autoScale2d", "zoomIn2d", "zoomOut2d"],
+};
+
+// The same figure with every light colour replaced by its dark partner.
+function themed(value, dark) {
+  if (typeof value === "string") return (darkness.matches && dark[value]) || value;
+  if (Array.isArray(value)) return value.map((item) => themed(item, dark));
+  if (value && typeof value === "object") {
+    return Object.fromEntries(Object.entries(value).map(([key, item]) =>
+      [key, ["x", "y", "customdata", "hovertext"].includes(key) ? item : themed(item, dark)]));
+  }
+  return value;
+}
+
+function dressed(figure, dark) {
+  const { data, layout } = themed(figure, dark);
+  const hoverlabel = { ...layout.hoverlabel, bgcolor: cssColour("raised"), bordercolor: cssColour("edge"),
+    font: { color: cssColour("text"), size: 12 } };
+  const bar = { bgcolor: "rgba(0,0,0,0)", color: cssColour("quiet"), activecolor: cssColour("accent") };
+  return { data, layout: { ...layout, hoverlabel, modebar: bar } };
+}
+
+// Where a run is in a figure: its marks, or its whole curve.
+function placesOf(figure, number) {
+  const found = { x: [[]], y: [[]] };
+  for (const trace of figure.data) {
+    if (trace.yaxis === "y2") continue;
+    (trace.customdata ?? []).forEach((item, place) => {
+      if (item !== number) return;
+      found.x[0].push(trace.x[place]); found.y[0].push(trace.y[place]);
+    });
+  }
+  return found;
+}
+
+async function chart(place, figure, dark) {
+  const draw = () => {
+    const { data, layout } = dressed(figure, dark);
+    return Plotly.react(place, data, layout, SETTINGS);
+  };
+  await draw();
+  const last = figure.data.length - 1;
+  links.join((number) => { Plotly.restyle(place, placesOf(figure, number), [last]); });
+  darkness.addEventListener("change", draw);
+  place.on("plotly_hover", (event) => {
+    const point = event.points[0];
+    links.point(figure.data[point.curveNumber].customdata?.[point.pointNumber] ?? null);
+  });
+  place.on("plotly_unhover", () => links.point(null));
+}

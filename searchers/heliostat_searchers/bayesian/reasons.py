@@ -1,0 +1,42 @@
+"""What a proposal says for itself: predictions in natural units, and one line for people."""
+
+from __future__ import annotations
+
+from math import exp
+
+import numpy as np
+from numpy.typing import NDArray
+
+from heliostat.trial import Prediction
+from heliostat_searchers.bayesian.goal import Goal
+from heliostat_searchers.bayesian.models import Models
+from heliostat_searchers.bayesian.pareto import is_efficient
+
+Array = NDArray[np.float64]
+
+
+def predictions(models: Models, point: Array) -> dict[str, Prediction]:
+    """What is expected of each steering metric at one point (``1 x k``)."""
+    result = {}
+    for column, model in zip(models.columns, (*models.objectives, *models.guardrails), strict=True):
+        mean, variance = model.at(point)
+        result[column.metric.name] = column.natural(float(mean[0]), float(np.sqrt(variance[0])))
+    return result
+
+
+def why(models: Models, goal: Goal, point: Array, predicted: dict[str, Prediction]) -> str:
+    """The reason for one point (``1 x k``): exploit where the expected values alone are an improvement."""
+    if goal.is_feasibility:
+        chance = exp(float(goal.acquisition.values(point)[0]))
+        return f"feasibility: no run has met all limits yet, this one will with P = {chance:.2g}"
+    expected = np.column_stack([model.at(point)[0] for model in models.objectives])
+    known = np.column_stack([model.at(models.baseline)[0] for model in models.objectives])
+    improves = not np.any(np.all(known >= expected, axis=1))
+    names = [column.metric.name for column in models.columns[: len(models.objectives)]]
+    numbers = ", ".join(f"{name} {predicted[name].mean:.4g} ± {predicted[name].stddev:.2g}" for name in names)
+    if len(names) == 1:
+        best = models.columns[0].natural(float(known.max()), 0.0).mean
+        beside = f"best so far {best:.4g}"
+    else:
+        beside = f"front of {int(is_efficient(known).sum())}"
+    return f"{'exploit' if improves else 'explore'}: expects {numbers}; {beside}"

@@ -1,0 +1,28 @@
+"""Heavy libraries without their noise."""
+
+from __future__ import annotations
+
+import logging
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+
+@contextmanager
+def quiet(*loggers: str) -> Iterator[None]:
+    """Silence warnings and the named loggers for the length of a block.
+
+    GPyTorch and Ax warn about their own use of PyTorch while they are imported, which is nothing that a
+    user could act on, and would be an error wherever warnings are.
+    """
+    found = [logging.getLogger(name) for name in loggers]
+    before = [logger.disabled for logger in found]
+    try:
+        for logger in found:
+            logger.disabled = True
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        for logger, was in zip(found, before, strict=True):
+            logger.disabled = was

@@ -1,0 +1,26 @@
+"""What all tests share."""
+
+import os
+
+import pytest
+
+# Torch on two cores is slower with two threads than with one, and tests run beside Ray workers.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+os.environ.setdefault("PYTHONWARNINGS", "ignore")  # of subprocesses; this process turns warnings into errors
+
+
+@pytest.fixture
+def log_url(tmp_path):
+    return f"sqlite:///{tmp_path / 'runs.db'}"
+
+
+@pytest.fixture(scope="session")
+def ray_cluster():
+    """A private local cluster of two CPUs for the whole test session."""
+    import ray
+
+    from heliostat import cluster
+
+    cluster.connect()
+    yield ray
+    ray.shutdown()

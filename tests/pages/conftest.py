@@ -1,0 +1,3 @@
+from heliostat.testing.browser import chromium
+
+__all__ = ["chromium"]
