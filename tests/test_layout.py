@@ -34,14 +34,13 @@ def test_the_standard_librarys_platform_is_found_in_a_ray_worker_with_this_worki
     code = (
         "import ray\n"
         "from heliostat import cluster\n"
-        "cluster.connect()\n"
+        "excludes = ['.git', '.venv', '*.db', '.mypy_cache', '.hypothesis', 'tests']\n"
+        "cluster.connect(runtime_env={'working_dir': '.', 'excludes': excludes})\n"
         "@ray.remote\n"
         "def where():\n"
         "    import platform\n"
         "    return platform.system()\n"
-        "excludes = ['.git', '.venv', '*.db', '.mypy_cache', '.hypothesis', 'tests']\n"
-        "env = {'working_dir': '.', 'excludes': excludes}\n"
-        "print(ray.get(where.options(runtime_env=env).remote()))\n"
+        "print(ray.get(where.remote()))\n"
     )
     found = subprocess.run(
         [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=False

@@ -6,17 +6,21 @@ import logging
 import os
 import secrets
 import sys
+from typing import Any
 
 ADDRESS = "RAY_ADDRESS"
 AUTH_MODE = "RAY_AUTH_MODE"
 AUTH_TOKEN = "RAY_AUTH_TOKEN"
 
 
-def connect() -> None:
+def connect(**options: Any) -> None:
     """Join the cluster that this process belongs to, else start a private one; does nothing if connected.
 
     A private cluster asks for a token that lives in this process's environment alone: nothing is written to
     the user's home, and no other user of the machine can submit code to it.
+
+    Args:
+        options: Passed on to ``ray.init``, such as ``runtime_env``.
     """
     is_private = not os.environ.get(ADDRESS)
     if is_private:
@@ -25,11 +29,10 @@ def connect() -> None:
 
     if ray.is_initialized():
         return
-    quiet = {"log_to_driver": False, "logging_level": logging.ERROR}
+    options = {"log_to_driver": False, "logging_level": logging.ERROR, **options}
     if is_private:
-        ray.init(address="local", include_dashboard=False, **quiet)
-    else:
-        ray.init(**quiet)
+        options = {"address": "local", "include_dashboard": False, **options}
+    ray.init(**options)
 
 
 def _ask_for_token() -> None:

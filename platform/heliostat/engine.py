@@ -106,6 +106,10 @@ class Engine:
         """Call `listener` with a run's new value whenever one is made or changes; it must not raise."""
         self._listeners.append(listener)
 
+    def use(self, searcher: Searcher) -> None:
+        """Propose with this object instead of the searcher that the experiment names (in this process)."""
+        self._searcher = searcher
+
     def propose(self, count: int = 1) -> Sequence[Proposal]:
         """Ask the searcher, in this thread; nothing is recorded."""
         if self._searcher is None:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from heliostat.errors import Unsupported
@@ -17,15 +18,20 @@ from heliostat.experiment import ExperimentSpec
 from heliostat.metrics import Metric
 from heliostat.space import Categorical, Double, Int, Parameter, Value
 from heliostat.trial import History, Proposal, Run, State
-from heliostat_searchers.novelty import Key, key, taken
+from heliostat_searchers.novelty import ENUMERABLE, Key, key, size_bound, taken, untried
 from heliostat_searchers.quiet import quiet
 from heliostat_searchers.sobol import next_points
 
 if TYPE_CHECKING:
     import numpy as np
 
-LOGGERS = ("ax", "ax.api.client", "ax.core.experiment", "ax.generation_strategy", "ax.service.utils")
-"""Ax's loggers that speak during a suggestion."""
+LOGGERS = (
+    "ax.api.client",
+    "ax.core.experiment",
+    "ax.generation_strategy.dispatch_utils",
+    "ax.storage.sqa_store.with_db_settings_base",
+)
+"""Ax's loggers that speak during its import and a suggestion; the level of their parent is not inherited."""
 
 LARGEST_SEED = 2**31 - 1
 """Ax hands its seed to PyTorch and SciPy as a signed 32-bit number."""
@@ -49,8 +55,10 @@ class AxSearcher:
         used = taken(history)
         table = Names.of(spec)
         refuse_inexpressible(spec)
+        if size_bound(spec.space) <= ENUMERABLE:  # Ax searches long for points that do not exist
+            count = sum(1 for _ in islice(untried(spec.space, used), count))
         seed = int(rng.integers(LARGEST_SEED))
-        points, reason = _asked(spec, history, table, count, seed, set(used))
+        points, reason = _asked(spec, history, table, count, seed, set(used)) if count else ([], "")
         proposals = [Proposal(values, why="Ax") for values in points]
         used |= {key(values) for values in points}
         short = count - len(proposals)
@@ -83,7 +91,7 @@ def refuse_inexpressible(spec: ExperimentSpec) -> None:
     """Refuse a space that Ax's client cannot express.
 
     Raises:
-        Unsupported: A parameter has several conditions or values, or a constraint has a log or grid parameter.
+        Unsupported: Several conditions on a parameter, or a log or grid parameter in a constraint.
     """
     for item in spec.space.dimensions:
         if len(item.conditions) > 1 or any(len(wanted) > 1 for _, wanted in item.conditions):

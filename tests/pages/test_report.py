@@ -170,6 +170,15 @@ def test_a_brush_keeps_some_runs_and_a_click_lets_go(chromium, rich):
 
 
 @pytest.mark.browser
+def test_no_button_sends_a_figure_away(chromium, rich):
+    with watched_page(chromium, rich.as_uri()) as (page, watch):
+        titles = "[...document.querySelectorAll('.modebar-btn')].map(b => b.dataset.title)"
+        known = {"Download plot as a PNG", "Zoom", "Pan", "Reset axes"}
+        assert set(page.evaluate(titles)) == known
+        watch.check()
+
+
+@pytest.mark.browser
 def test_dark_readers_get_dark_figures(chromium, rich):
     with watched_page(chromium, rich.as_uri(), scheme="dark") as (page, watch):
         ground = page.evaluate("getComputedStyle(document.body).backgroundColor")
@@ -206,15 +215,15 @@ def test_hostile_texts_are_shown_as_text(chromium, tmp_path):
         watch.check()
 
 
-def tiny_values() -> tuple[ExperimentSpec, list[Run]]:
+def scaled_values(factor) -> tuple[ExperimentSpec, list[Run]]:
     space = Space((Double("x", 0, 1),))
-    spec = ExperimentSpec(name="tiny", space=space, metrics=Metrics((minimize("loss"),)))
+    spec = ExperimentSpec(name="scaled", space=space, metrics=Metrics((minimize("loss"),)))
     runs = [
         Run(
             number=n,
             assignments={"x": n / 20},
             state=State.COMPLETED,
-            values={"loss": Measurement(n * 1e-300)},
+            values={"loss": Measurement(n * factor)},
         )
         for n in range(1, 13)
     ]
@@ -232,7 +241,8 @@ DEGENERATE = {
         [run for run in vision_runs(90) if run.numbers.get("latency_ms", 0) > 20],
     ),
     "one metric": lambda: (single_spec(with_guardrail=False), vision_runs(40)),
-    "tiny values": tiny_values,
+    "tiny values": lambda: scaled_values(1e-300),
+    "huge values": lambda: scaled_values(1e307),
 }
 
 

@@ -83,7 +83,8 @@ def test_a_run_of_a_dead_driver_is_handed_out_again_and_the_dead_one_is_fenced_o
     zombie.log_checkpoint({"loss": 3.0})
     first.engine.flush()
     second = hs.Experiment.open(first.id, log_url)
-    again = next(second.loop())
+    loop = second.loop()  # held: a loop that is let go cancels its open run
+    again = next(loop)
     assert (again.id, again.params) == (zombie.id, zombie.params)
     zombie.log_metric("loss", 1.0)
     with pytest.raises(StaleSession):

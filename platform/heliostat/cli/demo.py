@@ -50,7 +50,7 @@ def command(
         f"experiment {experiment.id} ({experiment.name}) in {experiment.log.url}; Ctrl-C stops it", err=True
     )
     line = ProgressLine(experiment.engine)
-    rule = EarlyStopping("accuracy", EPOCHS, grace=4, reduction=3)
+    rule = EarlyStopping("accuracy", EPOCHS, grace=6, reduction=1.5)
     try:
         result = sweep(train, experiment, parallel=parallel, early_stopping=rule)
     finally:

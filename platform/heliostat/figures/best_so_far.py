@@ -11,7 +11,7 @@ from heliostat.analysis.feasibility import in_standing
 from heliostat.experiment import ExperimentSpec
 from heliostat.figures.card import Card
 from heliostat.figures.marks import LARGEST, LEADER, MARKERS, NAMES, points, selected, value_of
-from heliostat.figures.numbers import compact, label, short
+from heliostat.figures.numbers import AXIS_LENGTH, compact, label, short
 from heliostat.figures.scale import Scale, outside_note, scale
 from heliostat.figures.theme import ACCENT, axis, layout
 from heliostat.trial import Run
@@ -85,7 +85,9 @@ def _single(spec: ExperimentSpec, runs: Sequence[Run], reached: Progress) -> tup
         if group:
             traces.append(points(group, numbers, values, name=NAMES[standing], marker=MARKERS[standing]))
     traces.append(_line(reached, _last(runs)))
-    return _figure(spec, runs, traces, axis(label(metric), **shown.axis)), _outside(groups, metric, shown)
+    return _figure(spec, runs, traces, axis(label(metric, longest=AXIS_LENGTH), **shown.axis)), _outside(
+        groups, metric, shown
+    )
 
 
 def _several(spec: ExperimentSpec, runs: Sequence[Run], reached: Progress) -> tuple[dict[str, Any], int]:

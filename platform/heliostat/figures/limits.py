@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from heliostat.figures.numbers import label, short
-from heliostat.figures.scale import Scale
+from heliostat.figures.scale import EDGE, Scale
 from heliostat.figures.theme import BAD
 from heliostat.metrics import Metric
 
@@ -29,7 +29,7 @@ def limit_marks(
     shapes: list[dict[str, Any]] = []
     annotations: list[dict[str, Any]] = []
     for letter, metric, shown in zip("xy", axes, scales, strict=True):
-        if metric.threshold is not None:
+        if metric.threshold is not None and abs(metric.threshold) <= EDGE:
             shapes += _shapes(letter, metric, metric.threshold, shown)
             annotations.append(_annotation(letter, metric, metric.threshold, shown))
     return shapes, annotations
@@ -49,7 +49,7 @@ def _shapes(letter: str, metric: Metric, threshold: float, shown: Scale) -> list
 def _annotation(letter: str, metric: Metric, threshold: float, shown: Scale) -> dict[str, Any]:
     place = math.log10(threshold) if shown.is_log else threshold
     low, high = shown.axis["range"]
-    share = (place / 2 - low / 2) / (high / 2 - low / 2)
+    share = (place - low) / (high - low)
     style = {"showarrow": False, "text": label(limit_text(metric)), "font": {"color": BAD, "size": 11}}
     if letter == "x":
         anchor = "left" if share < 0.3 else "right" if share > 0.7 else "center"

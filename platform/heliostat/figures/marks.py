@@ -8,7 +8,7 @@ from typing import Any
 
 from heliostat.analysis import Standing
 from heliostat.figures.numbers import label, short
-from heliostat.figures.theme import ACCENT, BAD, GOOD, QUIET
+from heliostat.figures.theme import ACCENT, BAD, GOOD, QUIET, TEXT
 from heliostat.trial import Run
 
 LARGEST = 5000
@@ -52,8 +52,8 @@ def points(
 
 def selected() -> dict[str, Any]:
     """An empty last trace, which the page fills with the run under the pointer."""
-    ring = {"symbol": "circle-open", "size": 14, "color": ACCENT, "line": {"width": 2.5}}
-    line = {"color": ACCENT, "width": 2.5}
+    ring = {"symbol": "circle-open", "size": 14, "color": TEXT, "line": {"width": 2}}
+    line = {"color": TEXT, "width": 2.5}
     settings = {"hoverinfo": "skip", "showlegend": False, "marker": ring, "line": line, "meta": "selected"}
     return {"type": "scatter", "mode": "markers", "x": [], "y": [], **settings}
 

@@ -36,11 +36,12 @@ def short(value: Any) -> str:
     """A value for people: numbers with 4 significant digits, integers whole, texts as they are."""
     if isinstance(value, bool) or not isinstance(value, (int, float)):
         return str(value)
-    if isinstance(value, int) and abs(value) < 10**7:
-        return str(value)
-    if isinstance(value, float) and value.is_integer() and abs(value) < 10**4:
+    size = abs(value)
+    if size < 1e7 and value == int(value):
         return str(int(value))
-    return f"{value:.4g}"
+    if 1e-4 <= size < 1e7:
+        return repr(float(f"{value:.4g}")).removesuffix(".0")
+    return f"{value:.4g}".replace("e-0", "e-").replace("e+0", "e").replace("e+", "e")
 
 
 def number_of_runs(count: int) -> str:
@@ -48,10 +49,15 @@ def number_of_runs(count: int) -> str:
     return f"{count} {'run' if count == 1 else 'runs'}"
 
 
+AXIS_LENGTH = 34
+"""Longest title along an axis, in characters: a figure is about 200 pixels high."""
+
+
 def label(text: str, *, longest: int = 60) -> str:
     """A user's text for a plotly label: cut to length and with its marks escaped.
 
-    Plotly reads a few HTML tags and entities in labels; names are not meant to use them.
+    Plotly reads a few HTML tags, entities and ``%{templates}`` in labels; names are not meant to use them.
     """
     cut = text if len(text) <= longest else f"{text[: longest - 1]}…"
-    return cut.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+    escaped = cut.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+    return escaped.replace("%{", "%&#123;")

@@ -18,6 +18,9 @@ OUTLIER = 3.0
 FEW = 10
 """Below this many values nothing is called an outlier."""
 
+EDGE = 1e300
+"""Largest magnitude drawn; plotly's own arithmetic overflows a little above."""
+
 ROOM = 0.06
 """Part of the range left free at each end, so that marks at the edge are whole."""
 
@@ -50,7 +53,7 @@ class Scale:
         if self.is_log:
             exponent = math.log10(self.high) + 9 if is_up else math.log10(self.low) - 9
             return float(10.0 ** min(max(exponent, -300.0), 300.0))
-        reach = min(10 * (self.high - self.low), 1e300)
+        reach = min(10 * (self.high - self.low), EDGE)
         return self.high + reach if is_up else self.low - reach
 
 
@@ -61,29 +64,27 @@ def scale(values: Sequence[float], keep: Sequence[float] = ()) -> Scale:
         values: The plotted values; those that are not finite do not count.
         keep: Values that must be seen, such as limits and best runs.
     """
-    held = [value for value in keep if math.isfinite(value)]
-    known = np.array([value for value in values if math.isfinite(value)] or held or [0.0, 1.0])
-    near, far = np.quantile(known / 2, [0.05, 0.95]) * 2
+    held = [value for value in keep if abs(value) <= EDGE]
+    finite = [value for value in values if math.isfinite(value)]
+    known = np.array([value for value in finite if abs(value) <= EDGE] or held or [0.0, 1.0])
+    lost = sum(abs(value) > EDGE for value in finite)
+    near, far = np.quantile(known, [0.05, 0.95])
     is_log = bool(known.min() > 0 and min(held, default=1.0) > 0 and far / LOG_FROM > near)
     if is_log:
         known, held = np.log10(known), [math.log10(value) for value in held]
         near, far = np.quantile(known, [0.05, 0.95])
-    known = np.clip(known, -1e300, 1e300)
     low, high = float(known.min()), float(known.max())
     if len(known) >= FEW and far > near:
         low, high = max(low, near - OUTLIER * (far - near)), min(high, far + OUTLIER * (far - near))
     low, high = min([low, *held]), max([high, *held])
-    outside = int(np.sum((known < low) | (known > high)))
+    outside = lost + int(np.sum((known < low) | (known > high)))
     return _roomy(low, high, is_log, outside)
 
 
-def outside_note(count: int) -> str:
-    """A sentence about marks that are not shown."""
-    return (
-        "One mark lies outside the shown range."
-        if count == 1
-        else f"{count} marks lie outside the shown range."
-    )
+def outside_note(count: int, noun: str = "mark") -> str:
+    """A sentence about what is not shown."""
+    what = f"One {noun} lies" if count == 1 else f"{count} {noun}s lie"
+    return f"{what} outside the shown range."
 
 
 def _roomy(low: float, high: float, is_log: bool, outside: int) -> Scale:

@@ -15,7 +15,7 @@ from heliostat.experiment import ExperimentSpec
 from heliostat.figures.card import Card
 from heliostat.figures.limits import limit_marks, limit_text
 from heliostat.figures.marks import LARGEST, LEADER, MARKERS, NAMES, points, selected, value_of
-from heliostat.figures.numbers import compact, label
+from heliostat.figures.numbers import AXIS_LENGTH, compact, label
 from heliostat.figures.scale import Scale, outside_note, scale
 from heliostat.figures.theme import ACCENT, axis, layout
 from heliostat.metrics import Metric
@@ -102,7 +102,8 @@ def _figure(
         traces.append(points(best, *places, name=name, marker=LEADER))
     shapes, annotations = limit_marks(axes, scales)
     x_axis, y_axis = (
-        axis(label(metric.name), **shown.axis) for metric, shown in zip(axes, scales, strict=True)
+        axis(label(metric.name, longest=AXIS_LENGTH), **shown.axis)
+        for metric, shown in zip(axes, scales, strict=True)
     )
     margin = {"l": 56, "r": 14, "t": 52 if annotations else 34, "b": 44}
     frame = layout(x_axis, y_axis, shapes=shapes, annotations=annotations, margin=margin)
@@ -172,4 +173,4 @@ def _notes(
     text = f"Crosses {verb} miss {' or '.join(hidden)}, which is not an axis here.".replace("  ", " ")
     notes = [text] if hidden and has_crosses else []
     outside = sum(shown.outside for shown in scales)
-    return (*notes, *([outside_note(outside)] if outside else []))
+    return (*notes, *([outside_note(outside, "value")] if outside else []))

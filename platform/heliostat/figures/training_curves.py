@@ -10,7 +10,7 @@ from heliostat.analysis import Curve, curve_metric, curves
 from heliostat.experiment import ExperimentSpec
 from heliostat.figures.card import Card
 from heliostat.figures.marks import selected
-from heliostat.figures.numbers import compact, label, number_of_runs, short
+from heliostat.figures.numbers import AXIS_LENGTH, compact, label, number_of_runs, short
 from heliostat.figures.scale import outside_note, scale
 from heliostat.figures.theme import ACCENT, QUIET, axis, layout
 from heliostat.trial import Run
@@ -42,7 +42,7 @@ def training_curves(spec: ExperimentSpec, runs: Sequence[Run], *, metric: str | 
     stopped = [curve for curve in drawn if curve.is_stopped]
     figure = {
         "data": _traces(drawn, stopped),
-        "layout": layout(axis("step"), axis(label(name), **shown.axis)),
+        "layout": layout(axis("step"), axis(label(name, longest=AXIS_LENGTH), **shown.axis)),
     }
     limits = (
         f"last {len(drawn)} of {len(found)} runs" if len(drawn) < len(found) else number_of_runs(len(found))

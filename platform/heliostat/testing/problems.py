@@ -1,16 +1,31 @@
-"""Analytic problems with known optima, to compare searchers on."""
+"""Analytic problems with known optima to compare searchers on, and a zoo of small experiments.
+
+Together the zoo uses every part of a space and every role of a metric.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from math import cos, exp, pi
+from types import MappingProxyType
 
 import numpy as np
 
 from heliostat.experiment import ExperimentSpec
-from heliostat.metrics import Metrics, guardrail, minimize
-from heliostat.space import Categorical, Conditional, Double, Int, Space, Value
+from heliostat.metrics import Metric, Metrics, guardrail, maximize, minimize, store
+from heliostat.space import (
+    Beta,
+    Categorical,
+    Conditional,
+    Double,
+    Int,
+    LinearConstraint,
+    Normal,
+    Parameter,
+    Space,
+)
+from heliostat.space.parameters import read_conditions
 from heliostat.space.space import Assignments
 from heliostat.trial import Failure, History, Measurement, Proposal, Run, State
 
@@ -46,7 +61,7 @@ class Problem:
         return replace(begun, state=State.COMPLETED, values=measured)
 
     def best(self, history: History) -> float:
-        """Best feasible value of the single objective, or the feasible hypervolume; infinitely bad without."""
+        """Best feasible value of the single objective, or the feasible hypervolume; ±inf without any."""
         metrics = self.spec.metrics
         good = [run.numbers for run in history.completed if metrics.is_feasible(run.numbers)]
         if self.reference:
@@ -127,12 +142,16 @@ def _failing(values: Assignments) -> Values | None:
     return None if x + y > 1.1 else {"loss": (x - 0.7) ** 2 + (y - 0.7) ** 2}
 
 
+def _when(**conditions: str) -> tuple[tuple[str, tuple[str, ...]], ...]:
+    return read_conditions(conditions, "zoo")
+
+
 def _square(*names: str) -> Space:
     return Space(tuple(Double(name, 0, 1) for name in names))
 
 
-def _spec(name: str, space: Space, *metrics: Value | object) -> ExperimentSpec:
-    return ExperimentSpec(name, space, Metrics(tuple(metrics)), budget=60)  # type: ignore[arg-type]
+def _spec(name: str, space: Space, *metrics: Metric) -> ExperimentSpec:
+    return ExperimentSpec(name, space, Metrics(metrics), budget=60)
 
 
 BRANIN = Problem(
@@ -155,13 +174,13 @@ MIXED = Problem(
         "mixed",
         Space(
             (
-                Int("trees", 10, 200, conditions={"algorithm": "forest"}),  # type: ignore[arg-type]
-                Double("rate", 1e-5, 1.0, log=True, conditions={"algorithm": "net"}),  # type: ignore[arg-type]
-                Int("width", 1, 64, conditions={"algorithm": "net"}),  # type: ignore[arg-type]
+                Int("trees", 10, 200, conditions=_when(algorithm="forest")),
+                Double("rate", 1e-5, 1.0, log=True, conditions=_when(algorithm="net")),
+                Int("width", 1, 64, conditions=_when(algorithm="net")),
                 Categorical(
                     "activation",
                     ("relu", "tanh", "gelu", "selu"),
-                    conditions={"algorithm": "net"},  # type: ignore[arg-type]
+                    conditions=_when(algorithm="net"),
                 ),
                 Double("unused", 0, 1),
             ),
@@ -196,3 +215,74 @@ FAILING = Problem(
 
 PROBLEMS = (BRANIN, HARTMANN6, MIXED, BRANIN_CURRIN, FAILING)
 """All problems."""
+
+
+def _small(name: str, space: Space, *metrics: Metric) -> ExperimentSpec:
+    return ExperimentSpec(name, space, Metrics(metrics or (minimize("loss"),)), budget=50, seed=3)
+
+
+def _plain(*parameters: Parameter) -> Space:
+    return Space(parameters)
+
+
+_SQUARE = _plain(Double("x", -1, 3), Double("y", 0, 1))
+
+_MIXED = _plain(
+    Double("rate", 1e-6, 1.0, log=True, default_value=1e-3),
+    Int("layers", 1, 5, default_value=2),
+    Int("width", 8, 1024, log=True, default_value=64),
+    Double("dropout", grid=(0.0, 0.1, 0.5), default_value=0.1),
+    Int("batch", grid=(16, 32, 128), default_value=32),
+    Categorical("activation", ("relu", "gelu", "tanh"), default_value="gelu"),
+)
+
+_NESTED = Space(
+    (
+        Double("rate", 1e-4, 1e-1, log=True, conditions=_when(model="net")),
+        Double("momentum", 0, 1, conditions=_when(optimizer="sgd")),
+        Int("trees", 10, 500, conditions=_when(model="forest")),
+        Double("subsample", 0.1, 1),
+    ),
+    (
+        Conditional("model", ("net", "forest")),
+        Conditional("optimizer", ("sgd", "adam"), conditions=_when(model="net")),
+    ),
+)
+
+_CONSTRAINED = Space(
+    (Double("a", 0, 1), Double("b", 0, 2), Int("c", 0, 10), Categorical("mode", ("p", "q"))),
+    linear_constraints=(
+        LinearConstraint("less_than", 1.0, (("a", 1.0), ("b", 1.0))),
+        LinearConstraint("greater_than", 2.0, (("c", 1.0), ("a", -2.0))),
+    ),
+)
+
+ZOO: Mapping[str, ExperimentSpec] = MappingProxyType(
+    {
+        "one objective": _small("one", _SQUARE),
+        "one dimension": _small("thin", _plain(Double("x", 0, 1))),
+        "mixed": _small("mixed", _MIXED, maximize("score"), store("seconds")),
+        "nested switches": _small("nested", _NESTED),
+        "linear constraints": _small("constrained", _CONSTRAINED),
+        "priors": _small(
+            "priors",
+            _plain(Double("x", 0, 1, prior=Normal(0.2, 0.1)), Double("y", -5, 5, prior=Beta(2, 8))),
+        ),
+        "guarded": _small("guarded", _SQUARE, maximize("score"), guardrail("cost", at_most=0.0)),
+        "two objectives": _small(
+            "two", _SQUARE, minimize("loss"), maximize("score", threshold=-0.5), guardrail("cost <= 1")
+        ),
+        "three objectives": _small("three", _SQUARE, minimize("loss"), maximize("score"), minimize("size")),
+        "five objectives": _small(
+            "five", _SQUARE, *(minimize(f"m{place}") for place in range(5)), guardrail("cost <= 1")
+        ),
+        "only a guardrail": _small("active", _SQUARE, guardrail("cost <= 0")),
+    }
+)
+"""Experiments by what is special about them."""
+
+SMALL = _small("small", _plain(Int("n", 1, 4), Categorical("kind", ("a", "b", "c"))))
+"""Twelve points in all."""
+
+TINY = _small("tiny", _plain(Int("n", 1, 2), Categorical("kind", ("a", "b"))))
+"""Four points in all, for searchers that take seconds."""

@@ -5,7 +5,7 @@ and standard deviations at x (``b x m`` each for `b` points and `m` models) and 
 its slopes in both; the chain rule through the GPs is written once. A new search mode is a new term.
 
 Base terms: :class:`LogExpectedImprovement` for one objective, :class:`.pareto.LogHypervolumeImprovement` for
-several, none while no feasible point is known (then safety alone counts, as in Gelbart, Snoek and Adams 2014).
+several, none while no feasible point is known (then safety alone counts: Gelbart, Snoek and Adams 2014).
 """
 
 from __future__ import annotations

@@ -28,8 +28,8 @@ MODEL_ROWS = 1500
 """Rows that a posterior is built from; its cost grows with the cube, 0.2 s at 1500."""
 
 SUCCESS = 0.5
-"""Least predicted success rate that counts as safe: that of recipe 7a. On the failing toy, 8 seeds of 30 runs,
-0.5, 0.65 and 0.8 did not differ beyond the spread between seeds."""
+"""Least predicted success rate that counts as safe: that of recipe 7a. On the failing toy, 8 seeds of 30 runs
+each, 0.5, 0.65 and 0.8 did not differ beyond the spread between seeds."""
 
 
 @dataclass(frozen=True, eq=False)

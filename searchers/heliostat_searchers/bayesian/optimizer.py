@@ -43,7 +43,7 @@ class Effort:
 THOROUGH = Effort()
 """For acquisition functions in closed form: 4 starts suffice where BoTorch takes 20 (ax.md §2c, §3)."""
 
-FRUGAL = Effort(raw=192, near=64, starts=3, steps=25)
+FRUGAL = Effort(raw=256, near=128, starts=4, steps=30)
 """For Monte-Carlo acquisition functions, which cost ten times as much a point."""
 
 ENUMERATED = 1024

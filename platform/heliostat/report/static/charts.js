@@ -1,6 +1,7 @@
 // Plotly figures: coloured for light or dark, and linked to the run that is pointed at.
+// By default plotly 7 shows a "Share chart" button that uploads the figure to its makers' cloud: never here.
 const SETTINGS = {
-  responsive: true, displaylogo: false, showTips: false,
+  responsive: true, displaylogo: false, showTips: false, showSendToCloud: false, plotlyServerURL: "",
   modeBarButtonsToRemove: ["select2d", "lasso2d", "autoScale2d", "zoomIn2d", "zoomOut2d"],
 };
 

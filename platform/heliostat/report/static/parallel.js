@@ -166,9 +166,9 @@ function parallelAxes(canvas, figure, output) {
     pen.restore();
     if (lit === null) return;
     line(lit, [colours.surface, 0.9, 6, []]);
-    line(lit, [colours.accent, 1, 3, []]);
+    line(lit, [colours.text, 1, 2.5, []]);
     axes.forEach((_, place) => {
-      pen.fillStyle = colours.accent; pen.beginPath(); pen.arc(x(place), y(place, lit), 4, 0, 7); pen.fill();
+      pen.fillStyle = colours.text; pen.beginPath(); pen.arc(x(place), y(place, lit), 4, 0, 7); pen.fill();
     });
   }
 

@@ -1,0 +1,5 @@
+"""``python -m heliostat.cli`` is ``heliostat``."""
+
+from heliostat.cli import main
+
+main(prog_name="heliostat")

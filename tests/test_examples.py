@@ -1,0 +1,36 @@
+"""Every example runs as a newcomer would run it, and says what it found."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+FOLDER = Path(__file__).parents[1] / "examples"
+PRINTS = {
+    "01_loop.py": "best of 20: loss",
+    "02_sweep.py": "report: curves.html",
+    "03_drop_in.py": "12 trials in Ray Tune, 12 runs in the log",
+    "04_failures.py": "first failure: MemoryError: too large for this machine",
+    "05_file.py": "flour + water =",
+    "06_own_searcher.py": "held to SearcherContract by its tests",
+}
+ON_RAY = ("02_sweep.py", "03_drop_in.py")
+
+
+def test_every_example_is_run_and_listed():
+    files = {path.name for path in FOLDER.glob("*.py")}
+    assert files == set(PRINTS)
+    listed = (FOLDER / "README.md").read_text(encoding="utf-8")
+    assert all(f"`{name}`" in listed for name in files)
+
+
+@pytest.mark.parametrize("name", sorted(PRINTS))
+def test_the_example_prints_its_result(name, tmp_path):
+    done = subprocess.run(
+        [sys.executable, str(FOLDER / name)], cwd=tmp_path, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    assert PRINTS[name] in done.stdout
+    assert "Traceback" not in done.stderr
+    assert "Warning" not in done.stderr
