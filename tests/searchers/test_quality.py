@@ -11,6 +11,7 @@ from heliostat.testing.problems import BRANIN, BRANIN_CURRIN, FAILING, HARTMANN6
 from heliostat.trial import History, State
 
 SEEDS = (0, 1, 2)
+MANY = range(8)  # failures vary more from seed to seed than optima do
 
 
 def played(problem, name, budget, seed):
@@ -44,7 +45,7 @@ def test_it_finds_a_larger_feasible_hypervolume_than_random():
 
 
 def test_it_learns_where_runs_fail():
-    ours, random = ([played(FAILING, name, 30, seed) for seed in SEEDS] for name in ("bayesian", "random"))
+    ours, random = ([played(FAILING, name, 30, seed) for seed in MANY] for name in ("bayesian", "random"))
     failures = [sum(len(history.in_state(State.FAILED)) for history in group) for group in (ours, random)]
     assert failures[0] < failures[1]
     assert median(map(FAILING.best, ours)) < median(map(FAILING.best, random))
