@@ -23,6 +23,9 @@ def test_the_command_line_starts_without_the_heavy_libraries():
 
 
 def test_importing_heliostat_loads_nothing_else():
-    code = "import sys, heliostat; print([name for name in sys.modules if name.startswith(('heliostat', 'numpy'))])"
+    code = (
+        "import sys, heliostat\n"
+        "print([name for name in sys.modules if name.startswith(('heliostat', 'numpy'))])"
+    )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "['heliostat']"

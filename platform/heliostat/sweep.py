@@ -136,7 +136,7 @@ def _fit(
 def _refuse_unmeetable(resources: Mapping[str, float]) -> None:
     import ray
 
-    biggest = {}
+    biggest: dict[str, float] = {}
     for node in ray.nodes():
         for name, amount in node["Resources"].items():
             biggest[name.lower()] = max(biggest.get(name.lower(), 0.0), amount)

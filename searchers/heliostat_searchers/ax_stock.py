@@ -1,7 +1,7 @@
 """Ax's stock client behind our interface: a reference to compare with, and for those who ask for it.
 
 Each call builds an ``ax.api`` client from the experiment and its history, so that nothing but the arguments
-matters; that costs seconds (research/ax.md §2a). Parameters and metrics get ids of our own (``p0``, ``m0``):
+matters; that costs seconds. Parameters and metrics get ids of our own (``p0``, ``m0``):
 Ax reads names as SymPy expressions, where ``lambda`` or ``E`` would fail. Priors are not used; grids become
 ordered choices; a parameter in a linear constraint must be linear and without a grid.
 """

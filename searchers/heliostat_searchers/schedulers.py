@@ -15,7 +15,7 @@ from heliostat.metrics import Metrics
 logger = logging.getLogger(__name__)
 
 
-class GuardedScheduler(TrialScheduler):
+class GuardedScheduler(TrialScheduler):  # type: ignore[misc]  # Ray has no types
     """Another scheduler behind a guard: odd results pass by it, and its stops are written down.
 
     A result without a finite value of the watched metric is not shown to the inner scheduler (it would raise

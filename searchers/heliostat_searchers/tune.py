@@ -39,7 +39,7 @@ def isolated(hook: Hook) -> Hook:
     return cast(Hook, call)
 
 
-class HeliostatSearch(Searcher):
+class HeliostatSearch(Searcher):  # type: ignore[misc]  # Ray has no types
     """Suggestions of a Heliostat experiment for ``tune.TuneConfig(search_alg=…)``.
 
     Everything the experiment declares holds (several metrics, guardrails, conditions), so leave ``metric``,

@@ -1,8 +1,8 @@
-"""The demo's sweep: Bayesian against random and Sobol search, same budget, same early stopping, same machine.
+"""The demo's sweep: Bayesian against random search, same budget, same early stopping, same machine.
 
 Measure: the volume between the feasible front and a fixed reference point, in accuracy (from 0.8) and the
-decimal logarithm of the latency (below 5 µs), so that the whole front counts and not one end of it. Latency is
-measured on a live machine and is therefore noisy; methods take turns, so that all suffer alike.
+decimal logarithm of the latency (below 5 µs), so that the whole front counts and not one end of it. Latency
+is measured on a live machine and is therefore noisy; methods take turns, so that all suffer alike.
 
     python tests/benchmarks/demo_hypervolume.py            5 seeds each, stores the table (about 12 minutes)
     python tests/benchmarks/demo_hypervolume.py --quick    1 seed, small budget (under a minute)
@@ -26,7 +26,7 @@ from heliostat.analysis import hypervolume, leaders
 from heliostat.demo.digits import EPOCHS, SPEC, train
 
 STORED = Path(__file__).parent / "results" / "demo_hypervolume.json"
-METHODS = ("bayesian", "random", "sobol")
+METHODS = ("bayesian", "random")
 REFERENCE = np.array([0.8, -math.log10(5.0)])
 GOAL = 1.0
 """Median hypervolume of the Bayesian sweep over that of random search."""

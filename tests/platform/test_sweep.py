@@ -136,7 +136,8 @@ if known:
 else:
     metrics = [hs.minimize("loss"), hs.guardrail("size", at_most=0.8)]
     experiment = hs.Experiment(
-        "bowl", parameters=[hs.Double("x", 0, 1)], metrics=metrics, budget={budget}, searcher="random", log=log
+        "bowl", parameters=[hs.Double("x", 0, 1)], metrics=metrics, budget={budget},
+        searcher="random", log=log,
     )
 result = experiment.sweep(trainables.slow_bowl, parallel=2)
 print("complete" if result.is_complete else "stopped", flush=True)

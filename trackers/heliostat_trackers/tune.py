@@ -35,7 +35,7 @@ def isolated(hook: Hook) -> Hook:
     return cast(Hook, call)
 
 
-class RunLogCallback(Callback):
+class RunLogCallback(Callback):  # type: ignore[misc]  # Ray has no types
     """Records how each trial of an experiment starts, reports and ends.
 
     Every trial that :class:`heliostat_searchers.tune.HeliostatSearch` handed out is a run already; this

@@ -30,7 +30,7 @@ LARGEST_SAMPLE = 2000
 
 RULE = (
     "High = more than its fair share (importance above 1 / number of parameters), Low otherwise. "
-    f"Not clear yet = fewer than {RUNS_PER_PARAMETER} completed runs per parameter, "
+    f"Not clear yet = fewer than {RUNS_PER_PARAMETER} runs with a value per parameter, "
     f"or the forest predicts too little (out-of-bag R² under {SMALLEST_R2:g})."
 )
 """The rule behind the words, printed under every table of them."""
@@ -66,10 +66,11 @@ class Importance:
 def importances(spec: ExperimentSpec, runs: Sequence[Run]) -> list[Importance]:
     """One importance per declared metric, in declared order.
 
-    Counted runs take part, feasible or not; those whose assignments do not fit the space (a foreign category)
-    or whose value of the metric is not finite are left out.
+    Counted runs take part, feasible or not, and early-stopped ones with what they had shown: the forest sees
+    the step that each run reached as one more column, which takes no part in the shares. Runs whose
+    assignments do not fit the space (a foreign category) or whose value is not finite are left out.
     """
-    counted = in_standing(spec, runs, Standing.FEASIBLE, Standing.INFEASIBLE)
+    counted = in_standing(spec, runs, Standing.FEASIBLE, Standing.INFEASIBLE, Standing.EARLY_STOPPED)
     known = [run for run in counted if _fits(spec.space, run)]
     layout = Features(spec.space)
     return [_importance(layout, metric.name, known) for metric in spec.metrics.all]
@@ -98,13 +99,20 @@ def _importance(layout: Features, metric: str, known: Sequence[Run]) -> Importan
     target = _normalised(np.array([run.numbers[metric] for run in used]))
     if target is None:
         return Importance(metric, runs=len(used), unclear="one value only")
-    columns, r2 = _forest(layout.rows([dict(run.assignments) for run in used]), target)
+    rows = layout.rows([dict(run.assignments) for run in used])
+    columns, r2 = _forest(np.column_stack([rows, _steps(used)]), target)
+    total = float(columns[: layout.k].sum()) or 1.0
     shares = {
-        item.name: float(columns[place].sum())
+        item.name: float(columns[place].sum()) / total
         for item, place in zip(layout.space.dimensions, layout.columns, strict=True)
     }
     unclear = "" if r2 >= SMALLEST_R2 else f"out-of-bag R² {r2:.2f}"
     return Importance(metric, shares, r2, len(used), unclear)
+
+
+def _steps(runs: Sequence[Run]) -> NDArray[np.float64]:
+    """The last step of each run's curve, shape ``n``; a constant where there are no curves."""
+    return np.array([float(run.curve[-1].step) if run.curve else 0.0 for run in runs])
 
 
 def _normalised(values: NDArray[np.float64]) -> NDArray[np.float64] | None:

@@ -18,6 +18,7 @@ from heliostat.space import (
     Space,
 )
 from heliostat.space.parameters import read_conditions
+from heliostat.space.priors import Prior
 
 
 @st.composite
@@ -70,8 +71,8 @@ def _parameter(draw: st.DrawFn, name: str, switches: tuple[Conditional, ...], fi
         return Double(name, grid=tuple(values), **common)
     if kind == "log":
         return Double(name, 10.0 ** (low / 10), 10.0 ** (high / 10), log=True, **common)
-    prior = {"normal": Normal((low + high) / 2, 1.0), "beta": Beta(2.0, 5.0)}.get(kind)
-    return Double(name, low, high, prior=prior, **common)
+    beliefs: dict[str, Prior] = {"normal": Normal((low + high) / 2, 1.0), "beta": Beta(2.0, 5.0)}
+    return Double(name, low, high, prior=beliefs.get(kind), **common)
 
 
 @st.composite

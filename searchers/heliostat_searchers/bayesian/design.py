@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 FEWEST, PER_DIMENSION, MOST = 4, 2, 10
 """Size of the initial design, ``max(4, min(2d, 10))``: below 4 a length scale is a guess; beyond 10 the model
-finds better points than the sequence does, also in 20 dimensions (research/ax.md §3)."""
+finds better points than the sequence does, also in 20 dimensions."""
 
 
 def planned(spec: ExperimentSpec) -> int:

@@ -3,7 +3,7 @@
 Runs without a result enter as *believers* (Ginsbourger, Le Riche and Carraro 2010, *Kriging is well-suited
 to parallelize optimization*): open runs at the posterior mean. Failed runs enter the objectives at
 ``min(posterior mean, median)``, under hyper-parameters fitted without them: the recipe with the fewest
-failures and the best optimum in research/ax.md, 7a. Those rows jump where the data are smooth, which bends a
+failures and the best optimum in our trials. Those rows jump where the data are smooth, which bends a
 smooth kernel far beyond them, so with failures only Matérn is used (failing toy, 20 fresh seeds of 30 runs:
 median best 0.0485 instead of 0.052, 9.4 failures instead of 11.5; random 0.090 and 12.8).
 """

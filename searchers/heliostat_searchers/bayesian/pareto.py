@@ -1,7 +1,7 @@
 """Several objectives: fronts, the reference point, and BoTorch's hypervolume improvement as a term.
 
 The front is that of the posterior means at feasible known points ("plug-in"), which costs 0.01 s where
-sampling it costs 0.1 to 1.5 s (research/ax.md §2d). BoTorch's acquisition function never sees a GP: it is
+sampling it costs 0.1 to 1.5 s. BoTorch's acquisition function never sees a GP: it is
 asked as a function of the posterior moments, whose gradient PyTorch gives and our chain rule continues.
 Guardrails are separate terms: with independent models ``log E[HVI · 1(feasible)] = log E[HVI] + Σ log Φ``.
 Letters: ``n`` points, ``m`` objectives, ``b`` points asked about.
@@ -23,11 +23,11 @@ if TYPE_CHECKING:
 Array = NDArray[np.float64]
 
 SAMPLES = 64
-"""Draws of the quasi-Monte-Carlo estimate; the number that research/ax.md §2d timed."""
+"""Draws of the quasi-Monte-Carlo estimate; few enough for 0.2 s a suggestion."""
 
 MARGIN = 0.1
-"""How far the reference point lies behind the worst of the front, as a share of the front's extent
-(Ishibuchi et al. 2018, *How to specify a reference point*; BoTorch's ``infer_reference_point``)."""
+"""How far the reference point lies behind the worst feasible value, as a share of the values' extent
+(Ishibuchi et al. 2018, *How to specify a reference point*)."""
 
 HYPERVOLUME_OBJECTIVES = 4
 """Most objectives for which hypervolume is used; its cost grows exponentially with them."""
@@ -44,16 +44,18 @@ def is_efficient(values: Array) -> NDArray[np.bool_]:
 
 
 def reference_point(values: Array, limits: Sequence[float | None]) -> Array:
-    """Where the dominated volume starts: the user's threshold, else a bit behind the front's worst; ``m``.
+    """Where the dominated volume starts: the user's threshold, else a bit behind the worst value; ``m``.
+
+    The worst of all feasible points is taken, not the worst of the front as is often done: an early front is
+    short, and behind its nadir nothing would be worth trying, so the search would stay in one corner.
 
     Args:
         values: Feasible points, ``n x m``, at least one.
         limits: Threshold of each objective, if it has one.
     """
-    front = values[is_efficient(values)]
-    ideal, nadir = front.max(axis=0), front.min(axis=0)
-    extent = np.where(ideal > nadir, ideal - nadir, 1.0)  # values are standardised: 1 is their spread
-    behind = nadir - MARGIN * extent
+    best, worst = values.max(axis=0), values.min(axis=0)
+    extent = np.where(best > worst, best - worst, 1.0)  # values are standardised: 1 is their spread
+    behind = worst - MARGIN * extent
     return np.array([place if limit is None else limit for place, limit in zip(behind, limits, strict=True)])
 
 
