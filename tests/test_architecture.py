@@ -21,7 +21,7 @@ ORDER = [
     {"metrics"},
     {"trial"},
     {"experiment", "early_stopping", "outcome"},
-    {"writes", "tune_results"},
+    {"writes", "tune_results", "isolation"},
     {"ports"},
     {"registry", "analysis", "objects"},
     {"figures"},

@@ -24,9 +24,9 @@ class GuardedScheduler(TrialScheduler):  # type: ignore[misc]  # Ray has no type
 
     Args:
         inner: The scheduler that decides.
-        metric: The metric that it watches.
+        rule: The metric that it watches, the steps of a full run (a stop there is the regular end), and the
+            number of trials that must have ended before any is stopped.
         reason: Why it stops trials, for people; may use ``{value}`` and ``{step}``.
-        last_step: Steps of a full run; a stop there is its regular end.
         stops: Trial id → reason, filled in as it stops trials.
     """
 
@@ -34,16 +34,16 @@ class GuardedScheduler(TrialScheduler):  # type: ignore[misc]  # Ray has no type
         self,
         inner: TrialScheduler,
         *,
-        metric: str,
+        rule: EarlyStopping,
         reason: str,
-        last_step: int,
         stops: MutableMapping[str, str],
     ) -> None:
         super().__init__()
         self._inner = inner
-        self._watched = metric
+        self._rule = rule
+        self._watched = rule.metric
         self._reason = reason
-        self._last_step = last_step
+        self._ended = 0
         self._stops = stops
 
     @property
@@ -73,13 +73,16 @@ class GuardedScheduler(TrialScheduler):  # type: ignore[misc]  # Ray has no type
             logger.exception("the scheduler failed on a result; the trial goes on")
             return str(TrialScheduler.CONTINUE)
         step = result.get("training_iteration", 0)
-        if decision == TrialScheduler.STOP and not result.get("done") and step < self._last_step:
+        if decision == TrialScheduler.STOP and not result.get("done") and step < self._rule.max_steps:
+            if self._ended < self._rule.min_runs:
+                return str(TrialScheduler.CONTINUE)
             value = result[self._watched]
             self._stops[trial.trial_id] = self._reason.format(value=value, step=step)
         return decision
 
     def on_trial_complete(self, tune_controller: Any, trial: Any, result: Mapping[str, Any]) -> None:
-        """Pass on results that have the metric."""
+        """Count the end; pass on results that have the metric."""
+        self._ended += 1
         if _is_finite(result.get(self._watched)):
             self._inner.on_trial_complete(tune_controller, trial, result)
 
@@ -118,7 +121,7 @@ def asha(rule: EarlyStopping, metrics: Metrics, stops: MutableMapping[str, str])
     )
     share = f"the best 1/{rule.reduction:g} of the runs at that step"
     reason = f"early-stopped: {rule.metric} = {{value:.4g}} at step {{step}} was not among {share}"
-    return GuardedScheduler(inner, metric=rule.metric, reason=reason, last_step=rule.max_steps, stops=stops)
+    return GuardedScheduler(inner, rule=rule, reason=reason, stops=stops)
 
 
 def _is_finite(value: Any) -> bool:

@@ -5,14 +5,15 @@ from __future__ import annotations
 import logging
 import threading
 from collections import deque
-from collections.abc import Callable, Mapping
-from typing import Any, TypeVar, cast
+from collections.abc import Mapping
+from typing import Any, cast
 
 from ray.tune.search import Searcher
 
 from heliostat import Experiment
 from heliostat import outcome as ends
 from heliostat.errors import HeliostatError, NotFound
+from heliostat.isolation import isolated
 from heliostat.trial import Run
 from heliostat.tune_results import metrics_of
 from heliostat_searchers.thinker import Thinker
@@ -21,22 +22,6 @@ logger = logging.getLogger(__name__)
 
 READY = 1
 """Suggestions kept ahead of need: one hides the thinking time, more would be made on older results."""
-
-Hook = TypeVar("Hook", bound=Callable[..., Any])
-
-
-def isolated(hook: Hook) -> Hook:
-    """Keep a hook's exceptions away from Ray Tune, where they would end the sweep; they are logged."""
-
-    def call(*args: Any, **kwargs: Any) -> Any:
-        try:
-            return hook(*args, **kwargs)
-        except Exception:
-            logger.exception("%s failed; the sweep goes on", hook.__name__)
-            return None
-
-    call.__doc__ = hook.__doc__
-    return cast(Hook, call)
 
 
 class HeliostatSearch(Searcher):  # type: ignore[misc]  # Ray has no types

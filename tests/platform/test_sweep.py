@@ -79,10 +79,11 @@ def test_each_misbehaving_trial_is_recorded_as_what_it_is_and_the_report_shows_i
 
 
 def test_early_stopping_is_told_from_finishing(ray_cluster, log_url):
-    rule = hs.EarlyStopping("loss", 9, grace=1, reduction=3)
+    rule = hs.EarlyStopping("loss", 9, grace=1, reduction=3, min_runs=4)
     result = experiment(log_url, budget=12).sweep(trainables.curve, parallel=1, early_stopping=rule)
     ends = Counter(str(run.state) for run in result.runs)
     assert set(ends) == {"completed", "early_stopped"}
+    assert {run.state for run in result.runs[:4]} == {State.COMPLETED}
     for run in result.runs:
         steps = [point.step for point in run.curve]
         assert steps == list(range(1, len(steps) + 1))

@@ -57,7 +57,7 @@ def refuse_stale(epoch: int | None, newest: int | None, experiment: int | None) 
 
 def no_experiment(id: int) -> NotFound:
     """The error for an unknown experiment."""
-    remedy = "List the known ones with log.experiments()."
+    remedy = "List the known ones with log.experiments() or: heliostat ls"
     return NotFound("no experiment has this id", given=id, remedy=remedy, code="HS-NOTFOUND-002")
 
 

@@ -4,35 +4,20 @@ from __future__ import annotations
 
 import logging
 import socket
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, TypeVar, cast
+from typing import Any
 
 from ray.tune import Callback
 
 from heliostat import outcome as ends
 from heliostat.engine import ATTEMPTS, Engine
 from heliostat.errors import Conflict
+from heliostat.isolation import isolated
 from heliostat.trial import State
 from heliostat.tune_results import metrics_of
 
 logger = logging.getLogger(__name__)
-
-Hook = TypeVar("Hook", bound=Callable[..., Any])
-
-
-def isolated(hook: Hook) -> Hook:
-    """Keep a hook's exceptions away from Ray Tune, where they would end the sweep; they are logged."""
-
-    def call(*args: Any, **kwargs: Any) -> Any:
-        try:
-            return hook(*args, **kwargs)
-        except Exception:
-            logger.exception("%s failed; the sweep goes on", hook.__name__)
-            return None
-
-    call.__doc__ = hook.__doc__
-    return cast(Hook, call)
 
 
 class RunLogCallback(Callback):  # type: ignore[misc]  # Ray has no types
