@@ -141,6 +141,11 @@ class Run:
         """Metric values by name, without their standard errors."""
         return {name: measurement.value for name, measurement in self.values.items()}
 
+    def __str__(self) -> str:
+        values = ", ".join(f"{name} {value:.4g}" for name, value in self.numbers.items())
+        given = ", ".join(f"{name}={item!r}" for name, item in self.assignments.items())
+        return f"run {self.number} ({self.state}): {values or 'no values'} with {given}"
+
     @property
     def seconds(self) -> float:
         """Duration, NaN while unknown."""

@@ -129,3 +129,11 @@ def test_suggestions_are_a_function_of_declaration_history_and_seed(log_url, tmp
 def test_a_loop_without_any_budget_is_refused(log_url):
     with pytest.raises(InvalidValue, match=r"a loop needs a budget.*loop\(budget=30\)"):
         next(bowl(log_url, budget=None).loop())
+
+
+def test_a_run_prints_in_one_line(log_url):
+    experiment = bowl(log_url, budget=1)
+    for run in experiment.loop():
+        run.log_metric("loss", 0.123456)
+    x, y = experiment.best().assignments.values()
+    assert str(experiment.best()) == f"run 1 (completed): loss 0.1235 with x={x!r}, y={y!r}"
