@@ -62,6 +62,7 @@ class HeliostatSearch(Searcher):  # type: ignore[misc]  # Ray has no types
         self._live: dict[str, int] = {}
         self._changed = threading.Condition()
         self._closed = False
+        self._has_given_up = False
         self._pump: threading.Thread | None = None
         self._engine.subscribe(self._wake)
 
@@ -139,7 +140,7 @@ class HeliostatSearch(Searcher):  # type: ignore[misc]  # Ray has no types
         return self._has_no_more_new() and not self._live
 
     def _has_no_more_new(self) -> bool:
-        return self._engine.is_exhausted or self._engine.remaining == 0
+        return self._has_given_up or self._engine.is_exhausted or self._engine.remaining == 0
 
     def _wants_more(self) -> bool:
         return len(self._ready) < READY and not self._has_no_more_new()
@@ -152,15 +153,16 @@ class HeliostatSearch(Searcher):  # type: ignore[misc]  # Ray has no types
                     return
             try:
                 proposals = self._thinker.think(1)
-                runs = [] if self._closed else self._engine.admit(proposals)
+                if self._closed:  # said while thinking: nothing may be admitted any more
+                    return
+                runs = self._engine.admit(proposals)
+                self._engine.is_exhausted = not runs
             except Exception:
-                logger.exception(
-                    "no further suggestion could be made; the sweep ends with the running trials"
-                )
+                logger.exception("no further suggestion can be made; the sweep ends with the running trials")
+                self._has_given_up = True
                 runs = []
             with self._changed:
                 self._ready.extend(runs)
-                self._engine.is_exhausted = not runs
                 self._changed.notify_all()
 
     def _wake(self, run: Run) -> None:
