@@ -65,6 +65,8 @@ class ExperimentRecord:
         created: Seconds since the epoch.
         epoch: Number of sessions opened on it so far.
         counts: Number of runs by state.
+        updated: Time of the last change of the declaration.
+        archived: Hidden from lists.
     """
 
     id: int
@@ -72,6 +74,97 @@ class ExperimentRecord:
     created: float
     epoch: int
     counts: Mapping[str, int]
+    updated: float = 0.0
+    archived: bool = False
+
+
+@dataclass(frozen=True)
+class ProjectRecord:
+    """A named folder of experiments and runs.
+
+    Args:
+        id: As experiments and runs name it.
+        name: For people.
+        created: Seconds since the epoch.
+        updated: Time of its last change.
+        metadata: Free facts.
+        archived: Hidden from lists.
+        experiments: How many there are.
+        runs: How many there are.
+    """
+
+    id: str
+    name: str
+    created: float
+    updated: float
+    metadata: Mapping[str, Any]
+    archived: bool
+    experiments: int
+    runs: int
+
+
+@dataclass(frozen=True)
+class FileRecord:
+    """A file of a run, without its content; `md5` and `size` (bytes) are the content's."""
+
+    id: int
+    run: int
+    name: str
+    filename: str | None
+    content_type: str
+    size: int
+    md5: str
+    created: float
+
+
+@dataclass(frozen=True)
+class SuggestionRecord:
+    """Assignments to try; `state` is one of :data:`heliostat.writes.SUGGESTION_STATES`."""
+
+    id: int
+    experiment: int
+    assignments: Mapping[str, Any]
+    state: str
+    task: str | None
+    origin: str
+    why: str
+    metadata: Mapping[str, Any]
+    created: float
+    run: int | None
+
+
+@dataclass(frozen=True)
+class Note:
+    """One version of a project's notes."""
+
+    id: int
+    project: str
+    text: str
+    user: str
+    created: float
+
+
+@dataclass(frozen=True)
+class Tag:
+    """A declared tag; `color` is ``#RRGGBB``."""
+
+    id: int
+    name: str
+    color: str
+
+
+@dataclass(frozen=True)
+class TokenRecord:
+    """An admitted secret, by its SHA-256 `digest`; `permissions` is ``read`` or ``write``."""
+
+    id: int
+    digest: str
+    name: str
+    permissions: str
+    user: str
+    created: float
+    expires: float | None
+    revoked: bool
 
 
 @dataclass(frozen=True)
@@ -103,6 +196,11 @@ class RunLog(Protocol):
 
     url: str
 
+    @property
+    def identity(self) -> str:
+        """A text that no other log has; copies made by back-up keep it."""
+        ...
+
     def submit(self, write: Write) -> Future[Reply]:
         """Queue a write; the future is done once it is durable, or holds the error that refused it.
 
@@ -132,6 +230,38 @@ class RunLog(Protocol):
 
     def run(self, id: int) -> Run:
         """One run with its curve; raises ``NotFound``."""
+        ...
+
+    def texts(self, run: int) -> dict[str, str]:
+        """The texts of the run's present attempt by stream (``stdout``, ``stderr``, ``source``, …)."""
+        ...
+
+    def files(self, run: int) -> list[FileRecord]:
+        """A run's files, oldest first."""
+        ...
+
+    def file(self, id: int) -> tuple[FileRecord, bytes]:
+        """One file and its content; raises ``NotFound``."""
+        ...
+
+    def projects(self) -> list[ProjectRecord]:
+        """All projects, oldest first."""
+        ...
+
+    def notes(self, project: str) -> list[Note]:
+        """Versions of a project's notes, oldest first."""
+        ...
+
+    def tags(self) -> list[Tag]:
+        """Declared tags, oldest first."""
+        ...
+
+    def suggestions(self, experiment: int) -> list[SuggestionRecord]:
+        """An experiment's suggestions, oldest first; deleted ones are among them."""
+        ...
+
+    def tokens(self) -> list[TokenRecord]:
+        """Admitted secrets, oldest first; revoked ones are among them."""
         ...
 
     def events(self, after: int = 0, limit: int = 1000) -> list[Event]:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import re
+import threading
 from importlib.metadata import entry_points
 from pathlib import Path
 from typing import Any, cast
@@ -15,8 +17,17 @@ SEARCHERS = "heliostat.searchers"
 LOGS = "heliostat.logs"
 TUNE = "heliostat.tune"
 
+ADAPTERS = "heliostat.adapters"
+IMPORTERS = "heliostat.importers"
+MAINTENANCE = "heliostat.maintenance"
+MIRRORS = "heliostat.mirrors"
+
 LOG_VARIABLE = "HELIOSTAT_LOG"
 DEFAULT_LOG = "heliostat.db"
+PROJECT_VARIABLE = "HELIOSTAT_PROJECT"
+
+_shared: dict[tuple[int, str], RunLog] = {}
+_sharing = threading.Lock()
 
 
 def names(group: str) -> list[str]:
@@ -61,16 +72,43 @@ def open_log(url: str | Path | None = None) -> RunLog:
     """The run log at a URL or file path; by default ``$HELIOSTAT_LOG``, else ``heliostat.db`` here.
 
     Args:
-        url: ``sqlite:///path`` or a path of a SQLite file.
+        url: A path of a SQLite file, ``sqlite:///path``, ``postgresql://…`` or ``ray://…``.
 
     Raises:
         InvalidValue: No installed store speaks the URL's scheme.
         StorageError: The store cannot be opened.
     """
-    text = str(url or os.environ.get(LOG_VARIABLE) or DEFAULT_LOG)
-    scheme = text.partition("://")[0] if "://" in text else "sqlite"
-    opener = scheme.partition("+")[0]
-    if opener not in names(LOGS):
+    text = log_url(url)
+    scheme = text.partition("://")[0].partition("+")[0]
+    if scheme not in names(LOGS):
         rule = "names a store that is not installed"
         raise InvalidValue("log", rule, given=text, remedy=f"Known schemes: {', '.join(names(LOGS))}.")
-    return cast(RunLog, load(LOGS, opener)(text if "://" in text else f"sqlite:///{text}"))
+    return cast(RunLog, load(LOGS, scheme)(text))
+
+
+def log_url(url: str | Path | None = None) -> str:
+    """What :func:`open_log` opens: the given URL, else ``$HELIOSTAT_LOG``, else ``heliostat.db`` here."""
+    text = str(url or os.environ.get(LOG_VARIABLE) or DEFAULT_LOG)
+    return text if "://" in text else f"sqlite:///{Path(text).expanduser().absolute()}"
+
+
+def shared_log(url: str | Path | None = None) -> RunLog:
+    """This process's one open log of a URL, for doors that nobody closes; the process's end flushes it.
+
+    Many threads that share a log share its commits; many logs of one file would wait for each other.
+
+    Raises:
+        InvalidValue: No installed store speaks the URL's scheme.
+        StorageError: The store cannot be opened.
+    """
+    place = (os.getpid(), log_url(url))
+    with _sharing:
+        if place not in _shared:
+            _shared[place] = open_log(place[1])
+        return _shared[place]
+
+
+def default_project() -> str:
+    """``$HELIOSTAT_PROJECT``, else the folder's name in small letters, digits, ``-_.``; else ``default``."""
+    given = os.environ.get(PROJECT_VARIABLE)
+    return given or re.sub(r"[^a-z0-9\-_.]", "", Path.cwd().name.lower()) or "default"

@@ -91,6 +91,21 @@ class Prediction:
 
 
 @dataclass(frozen=True)
+class LateMeasurement:
+    """A metric's value in another role than validation, at its own time.
+
+    Args:
+        value: The number.
+        time: Seconds since the epoch: when it held, not when it was logged.
+        stddev: Standard error, if known.
+    """
+
+    value: float
+    time: float
+    stddev: float | None = None
+
+
+@dataclass(frozen=True)
 class Run:
     """One execution of user code, as the run log knows it.
 
@@ -111,7 +126,22 @@ class Run:
         created: Seconds since the epoch, when it was handed out.
         started: When its code began, if it did.
         ended: When it ended, if it did.
+        metadata: Facts by key: texts, numbers, lists, mappings.
         curve: Training curve; empty unless it was asked for.
+        updated: Time of the last write about it.
+        user: Who ran it.
+        parameter_sources: Parameter → name of the group it was set by (``XGBoost Defaults``, …).
+        sources: Group of parameters → how to show it (``sort``, ``default_show``).
+        dev_metadata: Facts by key that tables hide.
+        sys_metadata: Facts that Heliostat itself reads, such as ``feature_importances``.
+        datasets: Name → free facts (digest, rows, …).
+        model: Type of the model.
+        source_hash: Version of the code, such as a git commit; its text is among the run's texts.
+        tags: Names, sorted.
+        note: Markdown, for people.
+        favorite: Starred.
+        archived: Hidden from lists; searchers still learn from it unless the user says otherwise.
+        late: Role (``production``, ``training``, …) → metric → values by time, apart from `values`.
     """
 
     id: int = 0
@@ -135,6 +165,20 @@ class Run:
     ended: float | None = None
     metadata: Mapping[str, Any] = field(default_factory=dict)
     curve: Sequence[Checkpoint] = ()
+    updated: float = 0.0
+    user: str = ""
+    parameter_sources: Mapping[str, str] = field(default_factory=dict)
+    sources: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    dev_metadata: Mapping[str, Any] = field(default_factory=dict)
+    sys_metadata: Mapping[str, Any] = field(default_factory=dict)
+    datasets: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    model: str | None = None
+    source_hash: str | None = None
+    tags: tuple[str, ...] = ()
+    note: str = ""
+    favorite: bool = False
+    archived: bool = False
+    late: Mapping[str, Mapping[str, Sequence[LateMeasurement]]] = field(default_factory=dict)
 
     @property
     def numbers(self) -> dict[str, float]:

@@ -1,61 +1,14 @@
-"""The writes that a run log accepts, as frozen values: they can be queued, batched, sent and repeated.
-
-Every write has a key made by the client. The log applies a key once; the same write again gets the first
-reply, another write under the same key is a :class:`~heliostat.errors.Conflict`. Times are seconds since the
-epoch by the client's clock; order is the log's business (:attr:`Reply.seq`).
-
-A write that carries an ``epoch`` is refused with :class:`~heliostat.errors.StaleSession` once a newer session
-has been opened on the experiment, so that a driver which was thought dead cannot write behind its
-successor's back.
-"""
+"""Writes about runs: their life from creation to the one end."""
 
 from __future__ import annotations
 
-import uuid
 from collections.abc import Mapping
 from dataclasses import KW_ONLY, dataclass, field
 from typing import Any
 
 from heliostat.space import Value
 from heliostat.trial import Checkpoint, Failure, Measurement, Prediction, State
-
-
-def new_key() -> str:
-    """A key that no other write has."""
-    return uuid.uuid4().hex
-
-
-@dataclass(frozen=True)
-class CreateExperiment:
-    """Record a declared experiment; its project comes into being with it. Reply: ``experiment``."""
-
-    spec: Mapping[str, Any]
-    _: KW_ONLY
-    time: float
-    key: str = field(default_factory=new_key)
-
-
-@dataclass(frozen=True)
-class ChangeExperiment:
-    """Replace a declaration (a raised budget, a moved threshold). Reply: ``experiment``."""
-
-    experiment: int
-    spec: Mapping[str, Any]
-    _: KW_ONLY
-    time: float
-    epoch: int | None = None
-    key: str = field(default_factory=new_key)
-
-
-@dataclass(frozen=True)
-class OpenSession:
-    """Take over the steering of an experiment. Reply: ``epoch``, one above every earlier one."""
-
-    experiment: int
-    owner: str
-    _: KW_ONLY
-    time: float
-    key: str = field(default_factory=new_key)
+from heliostat.writes.base import new_key
 
 
 @dataclass(frozen=True)
@@ -74,6 +27,7 @@ class CreateRun:
     why: str = ""
     predicted: Mapping[str, Prediction] = field(default_factory=dict)
     metadata: Mapping[str, Any] = field(default_factory=dict)
+    user: str = ""
     epoch: int | None = None
     key: str = field(default_factory=new_key)
 
@@ -86,6 +40,7 @@ class StartRun:
     _: KW_ONLY
     time: float
     metadata: Mapping[str, Any] = field(default_factory=dict)
+    attempt: int | None = None
     epoch: int | None = None
     key: str = field(default_factory=new_key)
 
@@ -115,13 +70,36 @@ class LogCheckpoints:
     run: int
     checkpoints: tuple[Checkpoint, ...]
     _: KW_ONLY
+    attempt: int | None = None
     epoch: int | None = None
     key: str = field(default_factory=new_key)
 
 
 @dataclass(frozen=True)
 class UpdateRun:
-    """Merge values and metadata into a run, also after its end. ``None`` removes a metadata key."""
+    """Lay facts over a run's, also after its end; what is not given stays.
+
+    Mappings are merged; ``None`` as a value removes the key. Texts and flags replace.
+
+    Args:
+        run: The run.
+        time: When.
+        values: Metric values of the validation role.
+        assignments: Parameters; for runs of an experiment those it was given must stay.
+        parameter_sources: Parameter → group.
+        sources: Group → how to show it.
+        metadata: Facts.
+        dev_metadata: Facts that tables hide.
+        sys_metadata: Facts that Heliostat itself reads.
+        datasets: Name → facts.
+        tags: Name → whether it is on.
+        name: For people.
+        model: Type of the model.
+        source_hash: Version of the code.
+        note: Markdown.
+        favorite: Starred.
+        archived: Hidden.
+    """
 
     run: int
     _: KW_ONLY
@@ -129,6 +107,19 @@ class UpdateRun:
     values: Mapping[str, Measurement] = field(default_factory=dict)
     metadata: Mapping[str, Any] = field(default_factory=dict)
     name: str | None = None
+    assignments: Mapping[str, Value | None] = field(default_factory=dict)
+    parameter_sources: Mapping[str, str | None] = field(default_factory=dict)
+    sources: Mapping[str, Mapping[str, Any] | None] = field(default_factory=dict)
+    dev_metadata: Mapping[str, Any] = field(default_factory=dict)
+    sys_metadata: Mapping[str, Any] = field(default_factory=dict)
+    datasets: Mapping[str, Mapping[str, Any] | None] = field(default_factory=dict)
+    tags: Mapping[str, bool] = field(default_factory=dict)
+    model: str | None = None
+    source_hash: str | None = None
+    note: str | None = None
+    favorite: bool | None = None
+    archived: bool | None = None
+    attempt: int | None = None
     epoch: int | None = None
     key: str = field(default_factory=new_key)
 
@@ -148,39 +139,6 @@ class FinishRun:
     values: Mapping[str, Measurement] = field(default_factory=dict)
     failure: Failure | None = None
     metadata: Mapping[str, Any] = field(default_factory=dict)
+    attempt: int | None = None
     epoch: int | None = None
     key: str = field(default_factory=new_key)
-
-
-Write = (
-    CreateExperiment
-    | ChangeExperiment
-    | OpenSession
-    | CreateRun
-    | StartRun
-    | RetryRun
-    | LogCheckpoints
-    | UpdateRun
-    | FinishRun
-)
-
-
-@dataclass(frozen=True)
-class Reply:
-    """What the log answers once the write is durable.
-
-    Args:
-        seq: The write's place in the log: grows with every write, never reused.
-        experiment: Its experiment, if it has one.
-        run: Its run, if it has one.
-        number: The run's number in its experiment, where the write made the run.
-        epoch: The session's epoch, where the write opened it.
-        attempt: The run's present attempt, where the write concerns a run.
-    """
-
-    seq: int
-    experiment: int | None = None
-    run: int | None = None
-    number: int | None = None
-    epoch: int | None = None
-    attempt: int | None = None
