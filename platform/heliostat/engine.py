@@ -176,9 +176,10 @@ class Engine:
 
     def start(self, run: int, metadata: Mapping[str, Any] | None = None) -> None:
         """The run's code has begun."""
-        now = self.clock()
-        self._keep(replace(self.get(run), started=now))
-        self._send(StartRun(run, time=now, metadata=dict(metadata or {}), epoch=self.epoch))
+        now, known = self.clock(), self.get(run)
+        self._keep(replace(known, started=now))
+        facts = dict(metadata or {})
+        self._send(StartRun(run, time=now, metadata=facts, attempt=known.attempt, epoch=self.epoch))
 
     def next_waiting(self) -> Run | None:
         """A run to hand out again, as a new attempt: same id and assignments, an empty curve."""
@@ -225,7 +226,7 @@ class Engine:
             point = Checkpoint(step, {name: item.value for name, item in numbers.items()}, now)
             known = self._runs[run]
             self._runs[run] = replace(known, curve=(*known.curve, point))
-        self._send(LogCheckpoints(run, (point,), epoch=self.epoch))
+        self._send(LogCheckpoints(run, (point,), attempt=known.attempt, epoch=self.epoch))
 
     def reported(self, run: int) -> dict[str, Any]:
         """The last value of each name that a run has reported, as it came."""
@@ -265,6 +266,7 @@ class Engine:
             time=now,
             values=dict(outcome.values),
             failure=outcome.failure,
+            attempt=known.attempt,
             epoch=self.epoch,
         )
         future = self._send(write)

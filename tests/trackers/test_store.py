@@ -278,8 +278,8 @@ def test_database_of_another_program(path: Path, table: str) -> None:
 def test_newer_schema(log: SqlRunLog, path: Path) -> None:
     log.close()
     with closing(sqlite3.connect(path)) as connection, connection:
-        connection.execute("UPDATE meta SET value = '2'")
-    with pytest.raises(StorageError, match=r"got 2.*upgrade"):
+        connection.execute("UPDATE meta SET value = '999' WHERE key = 'heliostat.schema'")
+    with pytest.raises(StorageError, match=r"got 999.*upgrade"):
         open_log(url(path))
 
 

@@ -10,23 +10,42 @@ from sqlalchemy import Connection, bindparam, insert, select
 
 from heliostat.errors import Conflict, InvalidValue
 from heliostat.writes import (
+    AddFile,
+    AddNote,
     ChangeExperiment,
+    ChangeSuggestion,
     CreateExperiment,
     CreateRun,
+    CreateSuggestion,
+    CreateTag,
+    CreateToken,
     FinishRun,
     LogCheckpoints,
+    LogLateValues,
+    LogText,
     OpenSession,
     Reply,
     RetryRun,
+    RevokeToken,
+    SettleProject,
     StartRun,
     UpdateRun,
     Write,
 )
+from heliostat_trackers.attachment_writes import add_file, log_late_values, log_text
 from heliostat_trackers.columns import free_text
 from heliostat_trackers.curve_writes import log_checkpoints
 from heliostat_trackers.effects import Effect, inserted_id
 from heliostat_trackers.experiment_writes import change_experiment, create_experiment, open_session
+from heliostat_trackers.project_writes import (
+    add_note,
+    change_project,
+    create_tag,
+    create_token,
+    revoke_token,
+)
 from heliostat_trackers.run_writes import create_run, finish_run, retry_run, start_run, update_run
+from heliostat_trackers.suggestion_writes import change_suggestion, create_suggestion
 from heliostat_trackers.tables import events
 
 _EFFECTS: dict[type, Callable[[Connection, Any], Effect]] = {
@@ -39,12 +58,22 @@ _EFFECTS: dict[type, Callable[[Connection, Any], Effect]] = {
     LogCheckpoints: log_checkpoints,
     UpdateRun: update_run,
     FinishRun: finish_run,
+    LogText: log_text,
+    LogLateValues: log_late_values,
+    AddFile: add_file,
+    SettleProject: change_project,
+    AddNote: add_note,
+    CreateTag: create_tag,
+    CreateToken: create_token,
+    RevokeToken: revoke_token,
+    CreateSuggestion: create_suggestion,
+    ChangeSuggestion: change_suggestion,
 }
 _EARLIER = select(events.c.seq, events.c.kind, events.c.digest, events.c.reply).where(
     events.c.key == bindparam("sought")
 )
 _INSERT = insert(events)
-_REPLY = ("experiment", "run", "number", "epoch", "attempt")
+_REPLY = ("experiment", "run", "number", "epoch", "attempt", "id")
 
 
 def apply(connection: Connection, write: Write, *, digest: str, now: float) -> Reply:

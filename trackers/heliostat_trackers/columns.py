@@ -16,7 +16,7 @@ from typing import Any
 
 from heliostat.errors import InvalidValue
 from heliostat.trial import Failure, Measurement, Prediction
-from heliostat.writes import Write
+from heliostat.writes import AddFile, Write
 
 _FLOAT = "$float"
 _MARK = '{"$float":'
@@ -53,6 +53,8 @@ def digest_of(write: Write) -> str:
     """
     content = {name: value for name, value in vars(write).items() if name not in _NOT_CONTENT}
     kind = type(write).__name__
+    if isinstance(write, AddFile):
+        content["content"] = blake2b(bytes(write.content), digest_size=16).hexdigest()
     try:
         text = _canonical([kind, content])
     except (TypeError, ValueError, RecursionError) as error:
@@ -115,12 +117,18 @@ def predictions(text: str) -> dict[str, Prediction]:
     }
 
 
-def merged_metadata(changes: Mapping[str, Any], before: str = "{}") -> str:
-    """Metadata with changes laid over it; ``None`` removes a key."""
+def merged_text(changes: Mapping[str, Any], before: str = "{}", field: str = "metadata") -> str:
+    """Free values by key with changes laid over them; ``None`` removes a key."""
     if not changes:
         return before
     merged = {**free_value(before), **changes}
-    return free_text({key: value for key, value in merged.items() if value is not None}, "metadata")
+    return free_text({key: value for key, value in merged.items() if value is not None}, field)
+
+
+def tags_text(changes: Mapping[str, bool], before: str) -> str:
+    """The sorted tags after some were put on and some were taken off."""
+    names = set(json.loads(before)) | {name for name, is_on in changes.items() if is_on}
+    return _encode(sorted(names - {name for name, is_on in changes.items() if not is_on}))
 
 
 def failure_text(failure: Failure | None) -> str | None:

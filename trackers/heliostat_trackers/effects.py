@@ -7,10 +7,10 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from sqlalchemy import Connection, CursorResult
-from sqlalchemy.dialects.sqlite import insert
 
 from heliostat.errors import NotFound, StaleSession
 from heliostat_trackers.tables import projects
+from heliostat_trackers.upserts import insert_new
 
 
 @dataclass(frozen=True)
@@ -24,6 +24,7 @@ class Effect:
         epoch: The new session's epoch.
         attempt: The run's present attempt.
         body: Facts for the readers of events.
+        id: What else the write made.
     """
 
     experiment: int | None = None
@@ -32,14 +33,16 @@ class Effect:
     epoch: int | None = None
     attempt: int | None = None
     body: Mapping[str, Any] = field(default_factory=dict)
+    id: int | None = None
 
 
-_PROJECT = insert(projects).on_conflict_do_nothing()
+_PROJECT = insert_new(projects)
 
 
 def settle_project(connection: Connection, name: str, time: float) -> None:
     """Bring a project into being, unless it is there."""
-    connection.execute(_PROJECT, {"name": name, "created": time})
+    row = {"name": name, "created": time, "updated": time}
+    connection.execute(_PROJECT[connection.dialect.name], row)
 
 
 def inserted_id(result: CursorResult[Any]) -> int:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from sqlalchemy import Connection, bindparam, insert, select, update
 
 from heliostat.experiment import read_experiment
@@ -25,12 +27,14 @@ def create_experiment(connection: Connection, write: CreateExperiment) -> Effect
     spec = read_experiment(write.spec)
     settle_project(connection, spec.project, write.time)
     row = {"project": spec.project, "name": spec.name, "spec": free_text(spec.to_dict(), "spec")}
-    result = connection.execute(_INSERT, {**row, "created": float(write.time), "epoch": 0})
+    result = connection.execute(
+        _INSERT, {**row, "created": float(write.time), "updated": float(write.time), "epoch": 0}
+    )
     return Effect(inserted_id(result), body={"name": spec.name, "project": spec.project})
 
 
 def change_experiment(connection: Connection, write: ChangeExperiment) -> Effect:
-    """Replace the declaration; its runs follow into another project.
+    """Replace the declaration, or archive it; its runs follow into another project.
 
     Raises:
         NotFound: No such experiment.
@@ -41,13 +45,19 @@ def change_experiment(connection: Connection, write: ChangeExperiment) -> Effect
     if found is None:
         raise no_experiment(write.experiment)
     refuse_stale(write.epoch, found.epoch, write.experiment)
-    spec = read_experiment(write.spec)
-    settle_project(connection, spec.project, write.time)
-    row = {"project": spec.project, "name": spec.name, "spec": free_text(spec.to_dict(), "spec")}
-    connection.execute(_UPDATE, {"sought": write.experiment, **row})
-    if spec.project != found.project:
-        connection.execute(_MOVE, {"sought": write.experiment, "project": spec.project})
-    return Effect(write.experiment, body={"name": spec.name, "project": spec.project})
+    changes: dict[str, Any] = {"updated": float(write.time)}
+    facts: dict[str, Any] = {}
+    if write.archived is not None:
+        changes["archived"] = facts["archived"] = bool(write.archived)
+    if write.spec is not None:
+        spec = read_experiment(write.spec)
+        settle_project(connection, spec.project, write.time)
+        facts |= {"name": spec.name, "project": spec.project}
+        changes |= {**facts, "spec": free_text(spec.to_dict(), "spec")}
+        if spec.project != found.project:
+            connection.execute(_MOVE, {"sought": write.experiment, "project": spec.project})
+    connection.execute(_UPDATE, {"sought": write.experiment, **changes})
+    return Effect(write.experiment, body=facts)
 
 
 def open_session(connection: Connection, write: OpenSession) -> Effect:

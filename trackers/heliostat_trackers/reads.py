@@ -13,14 +13,21 @@ from sqlalchemy import ColumnElement, Connection, Select, and_, bindparam, func,
 
 from heliostat.experiment import read_experiment
 from heliostat.ports import Event, ExperimentRecord
-from heliostat.trial import Checkpoint, Run, State
+from heliostat.trial import Checkpoint, LateMeasurement, Run, State
 from heliostat_trackers.columns import failure_value, free_value, measurements, predictions
 from heliostat_trackers.effects import no_experiment, no_run
-from heliostat_trackers.tables import checkpoints, events, experiments, metric_names, runs
+from heliostat_trackers.tables import checkpoints, events, experiments, late_values, metric_names, runs
+
+_Late = dict[str, dict[str, list[LateMeasurement]]]
 
 _STATES = {state.value: state for state in State}
 _EXPERIMENTS = select(
-    experiments.c.id, experiments.c.spec, experiments.c.created, experiments.c.epoch
+    experiments.c.id,
+    experiments.c.spec,
+    experiments.c.created,
+    experiments.c.epoch,
+    experiments.c.updated,
+    experiments.c.archived,
 ).order_by(experiments.c.id)
 _COUNTS = select(runs.c.experiment, runs.c.state, func.count()).group_by(runs.c.experiment, runs.c.state)
 _RUNS = select(
@@ -39,6 +46,19 @@ _POINTS = (
     .join(runs, and_(checkpoints.c.run == runs.c.id, checkpoints.c.attempt == runs.c.attempt))
     .join(metric_names, checkpoints.c.metric == metric_names.c.id)
     .order_by(checkpoints.c.run, checkpoints.c.step, checkpoints.c.metric)
+)
+_LATE = (
+    select(
+        late_values.c.run,
+        late_values.c.role,
+        metric_names.c.name,
+        late_values.c.at,
+        late_values.c.value,
+        late_values.c.stddev,
+    )
+    .join(runs, late_values.c.run == runs.c.id)
+    .join(metric_names, late_values.c.metric == metric_names.c.id)
+    .order_by(late_values.c.run, late_values.c.role, metric_names.c.name, late_values.c.at)
 )
 _EVENTS = (
     select(events.c.seq, events.c.time, events.c.kind, events.c.experiment, events.c.run, events.c.body)
@@ -79,7 +99,8 @@ def read_runs(
         where.append(runs.c.project == project)
     rows = connection.execute(_RUNS.where(*where)).all()
     drawn = _curves(connection, _POINTS.where(*where)) if curves else {}
-    return [_run(row, drawn.get(row.id, ())) for row in rows]
+    late = _late(connection, _LATE.where(*where))
+    return [_run(row, drawn.get(row.id, ()), late.get(row.id, {})) for row in rows]
 
 
 def read_run(connection: Connection, id: int) -> Run:
@@ -91,7 +112,8 @@ def read_run(connection: Connection, id: int) -> Run:
     row = connection.execute(_RUNS.where(runs.c.id == id)).first()
     if row is None:
         raise no_run(id)
-    return _run(row, _curves(connection, _POINTS.where(checkpoints.c.run == id)).get(id, ()))
+    curve = _curves(connection, _POINTS.where(checkpoints.c.run == id)).get(id, ())
+    return _run(row, curve, _late(connection, _LATE.where(late_values.c.run == id)).get(id, {}))
 
 
 def read_events(connection: Connection, after: int, limit: int) -> list[Event]:
@@ -108,7 +130,10 @@ def _records(
         counts.setdefault(experiment, Counter())[state] = count
     for row in connection.execute(statement):
         spec = read_experiment(free_value(row.spec))
-        yield ExperimentRecord(row.id, spec, row.created, row.epoch, counts.get(row.id, Counter()))
+        counted_runs = counts.get(row.id, Counter())
+        yield ExperimentRecord(
+            row.id, spec, row.created, row.epoch, counted_runs, row.updated, bool(row.archived)
+        )
 
 
 def _curves(connection: Connection, statement: Select[Any]) -> dict[int, tuple[Checkpoint, ...]]:
@@ -124,7 +149,15 @@ def _point(step: int, rows: list[Any]) -> Checkpoint:
     return Checkpoint(step, values, max(row[4] for row in rows))
 
 
-def _run(row: Any, curve: tuple[Checkpoint, ...]) -> Run:
+def _late(connection: Connection, statement: Select[Any]) -> dict[int, _Late]:
+    found: dict[int, _Late] = {}
+    for run, role, name, at, value, stddev in connection.execute(statement):
+        values = found.setdefault(run, {}).setdefault(role, {}).setdefault(name, [])
+        values.append(LateMeasurement(float("nan") if value is None else value, at, stddev))
+    return found
+
+
+def _run(row: Any, curve: tuple[Checkpoint, ...], late: _Late) -> Run:
     return Run(
         id=row.id,
         experiment=row.experiment,
@@ -145,6 +178,24 @@ def _run(row: Any, curve: tuple[Checkpoint, ...]) -> Run:
         created=row.created,
         started=row.started,
         ended=row.ended,
-        metadata=free_value(row.facts),
+        metadata=_facts(row.facts),
         curve=curve,
+        updated=row.updated,
+        user=row.user,
+        parameter_sources=_facts(row.parameter_sources),
+        sources=_facts(row.sources),
+        dev_metadata=_facts(row.dev_metadata),
+        sys_metadata=_facts(row.sys_metadata),
+        datasets=_facts(row.datasets),
+        model=row.model,
+        source_hash=row.source_hash,
+        tags=() if row.tags == "[]" else tuple(json.loads(row.tags)),
+        note=row.note,
+        favorite=bool(row.favorite),
+        archived=bool(row.archived),
+        late=late,
     )
+
+
+def _facts(text: str) -> dict[str, Any]:
+    return {} if text == "{}" else free_value(text)

@@ -6,10 +6,27 @@ from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, bindparam, func, insert, select, update
 
-from heliostat.errors import Conflict, InvalidValue
+from heliostat.errors import Conflict, InvalidValue, StaleSession
 from heliostat.trial import State
-from heliostat.writes import CreateRun, FinishRun, LogCheckpoints, RetryRun, StartRun, UpdateRun
-from heliostat_trackers.columns import failure_text, free_text, merged_metadata, numbers_text
+from heliostat.writes import (
+    AddFile,
+    CreateRun,
+    FinishRun,
+    LogCheckpoints,
+    LogLateValues,
+    LogText,
+    RetryRun,
+    StartRun,
+    UpdateRun,
+)
+from heliostat_trackers.columns import (
+    failure_text,
+    free_text,
+    free_value,
+    merged_text,
+    numbers_text,
+    tags_text,
+)
 from heliostat_trackers.effects import (
     Effect,
     inserted_id,
@@ -59,7 +76,11 @@ class FoundRun(NamedTuple):
     epoch: int | None
 
 
-RunWrite = StartRun | RetryRun | LogCheckpoints | UpdateRun | FinishRun
+RunWrite = StartRun | RetryRun | LogCheckpoints | UpdateRun | LogText | LogLateValues | AddFile | FinishRun
+
+_MERGED = ("assignments", "parameter_sources", "sources", "dev_metadata", "sys_metadata", "datasets")
+_REPLACED = ("name", "model", "source_hash", "note", "favorite", "archived")
+_SPEC = select(experiments.c.spec).where(experiments.c.id == bindparam("sought"))
 
 
 def create_run(connection: Connection, write: CreateRun) -> Effect:
@@ -91,9 +112,10 @@ def start_run(connection: Connection, write: StartRun) -> Effect:
         StaleSession: A newer session has taken over.
     """
     found = found_run(connection, write)
-    facts = merged_metadata(write.metadata, found.metadata)
-    connection.execute(_UPDATE, {"sought": write.run, "started": float(write.time), "metadata": facts})
-    return _effect(write, found, found.attempt, {})
+    facts = merged_text(write.metadata, found.metadata)
+    time = float(write.time)
+    connection.execute(_UPDATE, {"sought": write.run, "started": time, "updated": time, "metadata": facts})
+    return effect_of(write, found, {})
 
 
 def retry_run(connection: Connection, write: RetryRun) -> Effect:
@@ -108,28 +130,54 @@ def retry_run(connection: Connection, write: RetryRun) -> Effect:
     _refuse_ended(write.run, found)
     attempt = found.attempt + 1
     blank = {"started": None, "ended": None, "failure": None, "values": "{}", "end_reason": ""}
-    changes = {**blank, "state": State.ACTIVE.value, "attempt": attempt}
+    changes = {**blank, "state": State.ACTIVE.value, "attempt": attempt, "updated": float(write.time)}
     connection.execute(_UPDATE, {"sought": write.run, **changes})
     body = {"state": State.ACTIVE.value, "attempt": attempt, "reason": write.reason}
-    return _effect(write, found, attempt, body)
+    return effect_of(write, found, body)
 
 
 def update_run(connection: Connection, write: UpdateRun) -> Effect:
-    """Merge values and metadata, whatever the run's state.
+    """Lay facts over the run's, whatever its state.
 
     Raises:
         NotFound: No such run.
-        StaleSession: A newer session has taken over.
+        StaleSession: A newer session, or a later attempt, has taken over.
+        InvalidValue: It would change a parameter that the experiment assigned.
     """
     found = found_run(connection, write)
-    changes = {
+    changes: dict[str, Any] = {
+        "updated": float(write.time),
         "values": numbers_text(write.values, found.values),
-        "metadata": merged_metadata(write.metadata, found.metadata),
+        "metadata": merged_text(write.metadata, found.metadata),
     }
-    if write.name is not None:
-        changes["name"] = write.name
+    changes |= {name: value for name in _REPLACED if (value := getattr(write, name)) is not None}
+    changes |= _merged(connection, write, found)
     connection.execute(_UPDATE, {"sought": write.run, **changes})
-    return _effect(write, found, found.attempt, {})
+    return effect_of(write, found, {})
+
+
+def _merged(connection: Connection, write: UpdateRun, found: FoundRun) -> dict[str, str]:
+    """Texts of the rarer mappings that the write changes; they are read only then."""
+    names = [name for name in _MERGED if getattr(write, name)] + (["tags"] if write.tags else [])
+    if not names:
+        return {}
+    if write.assignments and found.experiment is not None:
+        _refuse_assigned(connection, write, found.experiment)
+    columns = select(*(runs.c[name] for name in names)).where(runs.c.id == write.run)
+    before = dict(zip(names, connection.execute(columns).one(), strict=True))
+    return {
+        name: tags_text(write.tags, text) if name == "tags" else merged_text(getattr(write, name), text, name)
+        for name, text in before.items()
+    }
+
+
+def _refuse_assigned(connection: Connection, write: UpdateRun, experiment: int) -> None:
+    spec = free_value(connection.execute(_SPEC, {"sought": experiment}).scalar_one())
+    declared = {item["name"] for key in ("parameters", "conditionals") for item in spec.get(key) or ()}
+    changed = sorted(declared & set(write.assignments))
+    if changed:
+        rule = f"the parameters of experiment {experiment} are assigned and cannot be changed"
+        raise InvalidValue("assignments", rule, given=changed, remedy="Log other names beside them.")
 
 
 def finish_run(connection: Connection, write: FinishRun) -> Effect:
@@ -151,12 +199,13 @@ def finish_run(connection: Connection, write: FinishRun) -> Effect:
         "state": state.value,
         "end_reason": write.reason,
         "ended": float(write.time),
+        "updated": float(write.time),
         "values": numbers_text(write.values, found.values),
         "failure": failure_text(write.failure),
-        "metadata": merged_metadata(write.metadata, found.metadata),
+        "metadata": merged_text(write.metadata, found.metadata),
     }
     connection.execute(_UPDATE, {"sought": write.run, **changes})
-    return _effect(write, found, found.attempt, {"state": state.value, "reason": write.reason})
+    return effect_of(write, found, {"state": state.value, "reason": write.reason})
 
 
 def found_run(connection: Connection, write: RunWrite) -> FoundRun:
@@ -171,6 +220,10 @@ def found_run(connection: Connection, write: RunWrite) -> FoundRun:
         raise no_run(write.run)
     run = FoundRun(*found)
     refuse_stale(write.epoch, run.epoch, run.experiment)
+    attempt = getattr(write, "attempt", None)
+    if attempt is not None and attempt != run.attempt:
+        rule = f"run {write.run} is at its attempt {run.attempt}"
+        raise StaleSession(rule, given=attempt, remedy="Stop this worker: another one has the run.")
     return run
 
 
@@ -181,9 +234,10 @@ def _refuse_ended(run: int, found: FoundRun) -> None:
         raise Conflict(rule, remedy=remedy, code="HS-CONFLICT-003")
 
 
-def _effect(write: RunWrite, found: FoundRun, attempt: int, body: dict[str, Any]) -> Effect:
+def effect_of(write: RunWrite, found: FoundRun, body: dict[str, Any], *, id: int | None = None) -> Effect:
+    """The effect of a write about this run."""
     facts = {"number": found.number, "state": found.state, **body}
-    return Effect(found.experiment, write.run, attempt=attempt, body=facts)
+    return Effect(found.experiment, write.run, attempt=body.get("attempt", found.attempt), body=facts, id=id)
 
 
 def _new_row(write: CreateRun) -> dict[str, Any]:
@@ -201,5 +255,7 @@ def _new_row(write: CreateRun) -> dict[str, Any]:
         "end_reason": "",
         "attempt": 1,
         "created": float(write.time),
-        "metadata": merged_metadata(write.metadata),
+        "metadata": merged_text(write.metadata),
+        "updated": float(write.time),
+        "user": write.user,
     }

@@ -6,15 +6,25 @@ import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future
 from contextlib import contextmanager
+from functools import cached_property
 from typing import NoReturn
 
 from sqlalchemy import Connection
 
 from heliostat.errors import StorageError
-from heliostat.ports import Event, ExperimentRecord
+from heliostat.ports import (
+    Event,
+    ExperimentRecord,
+    FileRecord,
+    Note,
+    ProjectRecord,
+    SuggestionRecord,
+    Tag,
+    TokenRecord,
+)
 from heliostat.trial import Run
 from heliostat.writes import Reply, Write
-from heliostat_trackers import reads
+from heliostat_trackers import attachment_reads, reads
 from heliostat_trackers.engines import SCHEME, log_path, reading_engine, writing_engine
 from heliostat_trackers.faults import closed_error, translated
 from heliostat_trackers.tables import check_tables, settle_tables
@@ -105,6 +115,64 @@ class SqlRunLog:
         """
         with self._snapshot() as connection:
             return reads.read_run(connection, id)
+
+    @cached_property
+    def identity(self) -> str:
+        """A text that no other log has; copies made by back-up keep it."""
+        with self._snapshot() as connection:
+            return attachment_reads.read_identity(connection)
+
+    def texts(self, run: int) -> dict[str, str]:
+        """The texts of the run's present attempt by stream.
+
+        Raises:
+            NotFound: No such run.
+        """
+        with self._snapshot() as connection:
+            return attachment_reads.read_texts(connection, run)
+
+    def files(self, run: int) -> list[FileRecord]:
+        """A run's files, oldest first.
+
+        Raises:
+            NotFound: No such run.
+        """
+        with self._snapshot() as connection:
+            return attachment_reads.read_files(connection, run)
+
+    def file(self, id: int) -> tuple[FileRecord, bytes]:
+        """One file and its content.
+
+        Raises:
+            NotFound: No such file.
+        """
+        with self._snapshot() as connection:
+            return attachment_reads.read_file(connection, id)
+
+    def projects(self) -> list[ProjectRecord]:
+        """All projects, oldest first."""
+        with self._snapshot() as connection:
+            return attachment_reads.read_projects(connection)
+
+    def notes(self, project: str) -> list[Note]:
+        """Versions of a project's notes, oldest first."""
+        with self._snapshot() as connection:
+            return attachment_reads.read_notes(connection, project)
+
+    def tags(self) -> list[Tag]:
+        """Declared tags, oldest first."""
+        with self._snapshot() as connection:
+            return attachment_reads.read_tags(connection)
+
+    def suggestions(self, experiment: int) -> list[SuggestionRecord]:
+        """An experiment's suggestions, oldest first; deleted ones are among them."""
+        with self._snapshot() as connection:
+            return attachment_reads.read_suggestions(connection, experiment)
+
+    def tokens(self) -> list[TokenRecord]:
+        """Admitted secrets, oldest first; revoked ones are among them."""
+        with self._snapshot() as connection:
+            return attachment_reads.read_tokens(connection)
 
     def events(self, after: int = 0, limit: int = 1000) -> list[Event]:
         """Up to `limit` events with ``seq > after``, in order."""

@@ -6,17 +6,23 @@ Small integers stand for metrics in ``checkpoints``, and its rows live inside th
 
 from __future__ import annotations
 
+import uuid
+
 from sqlalchemy import (
     BigInteger,
+    Boolean,
     Column,
     Connection,
     Float,
     ForeignKey,
+    Index,
     Integer,
+    LargeBinary,
     MetaData,
     Table,
     Text,
     UniqueConstraint,
+    false,
     insert,
     inspect,
     select,
@@ -24,12 +30,29 @@ from sqlalchemy import (
 
 from heliostat.errors import StorageError
 
-VERSION = 1
+VERSION = 2
 """Version of the tables below. A log with a higher one belongs to a newer Heliostat and is left alone."""
 
-_VERSION_KEY = "heliostat.schema"
+VERSION_KEY = "heliostat.schema"
+IDENTITY_KEY = "heliostat.identity"
+
+_BIG = BigInteger().with_variant(Integer, "sqlite")  # SQLite counts up INTEGER keys only
 
 metadata = MetaData()
+
+
+def _empty(name: str, text: str = "{}") -> Column[str]:
+    # The database's own default, so that creating a run costs nothing for facts that few runs have.
+    return Column(name, Text, nullable=False, server_default=text)
+
+
+def _flag(name: str) -> Column[bool]:
+    return Column(name, Boolean, nullable=False, server_default=false())
+
+
+def _time(name: str) -> Column[float]:
+    return Column(name, Float, nullable=False, server_default="0")
+
 
 meta = Table("meta", metadata, Column("key", Text, primary_key=True), Column("value", Text, nullable=False))
 
@@ -38,6 +61,10 @@ projects = Table(
     metadata,
     Column("name", Text, primary_key=True),
     Column("created", Float, nullable=False),
+    _empty("title", ""),
+    _time("updated"),
+    _empty("metadata"),
+    _flag("archived"),
 )
 
 experiments = Table(
@@ -49,6 +76,8 @@ experiments = Table(
     Column("spec", Text, nullable=False),
     Column("created", Float, nullable=False),
     Column("epoch", Integer, nullable=False),
+    _time("updated"),
+    _flag("archived"),
 )
 
 runs = Table(
@@ -74,7 +103,21 @@ runs = Table(
     Column("started", Float),
     Column("ended", Float),
     Column("metadata", Text, nullable=False),
+    _time("updated"),
+    _empty("user", ""),
+    _empty("parameter_sources"),
+    _empty("sources"),
+    _empty("dev_metadata"),
+    _empty("sys_metadata"),
+    _empty("datasets"),
+    Column("model", Text),
+    Column("source_hash", Text),
+    _empty("tags", "[]"),
+    _empty("note", ""),
+    _flag("favorite"),
+    _flag("archived"),
     UniqueConstraint("experiment", "number"),
+    Index("runs_by_project", "project"),
     sqlite_autoincrement=True,
 )
 
@@ -97,10 +140,108 @@ checkpoints = Table(
     sqlite_with_rowid=False,
 )
 
+late_values = Table(
+    "late_values",
+    metadata,
+    Column("run", ForeignKey("runs.id"), primary_key=True),
+    Column("role", Text, primary_key=True),
+    Column("metric", ForeignKey("metric_names.id"), primary_key=True),
+    Column("at", Float, primary_key=True),
+    Column("value", Float),
+    Column("stddev", Float),
+    sqlite_with_rowid=False,
+)
+
+# Bytes, since what programs print may hold what no text column takes.
+texts = Table(
+    "texts",
+    metadata,
+    Column("run", ForeignKey("runs.id"), primary_key=True),
+    Column("attempt", Integer, primary_key=True),
+    Column("stream", Text, primary_key=True),
+    Column("part", Integer, primary_key=True, autoincrement=False),
+    Column("text", LargeBinary, nullable=False),
+)
+
+files = Table(
+    "files",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("run", ForeignKey("runs.id"), nullable=False),
+    Column("name", Text, nullable=False),
+    Column("filename", Text),
+    Column("content_type", Text, nullable=False),
+    Column("size", BigInteger, nullable=False),
+    Column("md5", Text, nullable=False),
+    Column("created", Float, nullable=False),
+    Index("files_by_run", "run"),
+    sqlite_autoincrement=True,
+)
+
+file_contents = Table(
+    "file_contents",
+    metadata,
+    Column("file", ForeignKey("files.id"), primary_key=True),
+    Column("content", LargeBinary, nullable=False),
+)
+
+suggestions = Table(
+    "suggestions",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("experiment", ForeignKey("experiments.id"), nullable=False),
+    Column("assignments", Text, nullable=False),
+    Column("state", Text, nullable=False),
+    Column("task", Text),
+    Column("origin", Text, nullable=False),
+    Column("why", Text, nullable=False),
+    Column("metadata", Text, nullable=False),
+    Column("created", Float, nullable=False),
+    Column("run", ForeignKey("runs.id")),
+    Index("suggestions_by_experiment", "experiment"),
+    sqlite_autoincrement=True,
+)
+
+notes = Table(
+    "notes",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("project", ForeignKey("projects.name"), nullable=False),
+    Column("text", Text, nullable=False),
+    Column("user", Text, nullable=False),
+    Column("created", Float, nullable=False),
+    Index("notes_by_project", "project"),
+    sqlite_autoincrement=True,
+)
+
+tags = Table(
+    "tags",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("name", Text, nullable=False, unique=True),
+    Column("color", Text, nullable=False),
+    Column("created", Float, nullable=False),
+    sqlite_autoincrement=True,
+)
+
+tokens = Table(
+    "tokens",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("digest", Text, nullable=False, unique=True),
+    Column("name", Text, nullable=False),
+    Column("permissions", Text, nullable=False),
+    Column("user", Text, nullable=False),
+    Column("created", Float, nullable=False),
+    Column("expires", Float),
+    _flag("revoked"),
+    sqlite_autoincrement=True,
+)
+
 events = Table(
     "events",
     metadata,
-    Column("seq", Integer, primary_key=True),
+    Column("seq", _BIG, primary_key=True),
     Column("key", Text, nullable=False, unique=True),
     Column("digest", Text, nullable=False),
     Column("time", Float, nullable=False),
@@ -123,7 +264,8 @@ def settle_tables(connection: Connection) -> None:
     """
     if not check_tables(connection):
         metadata.create_all(connection)
-        connection.execute(insert(meta), {"key": _VERSION_KEY, "value": str(VERSION)})
+        rows = {VERSION_KEY: str(VERSION), IDENTITY_KEY: uuid.uuid4().hex}
+        connection.execute(insert(meta), [{"key": key, "value": value} for key, value in rows.items()])
 
 
 def check_tables(connection: Connection) -> bool:
@@ -150,5 +292,5 @@ def check_tables(connection: Connection) -> bool:
 def _found_version(connection: Connection) -> int | None:
     if "key" not in {column["name"] for column in inspect(connection).get_columns(meta.name)}:
         return None
-    text = connection.scalar(select(meta.c.value).where(meta.c.key == _VERSION_KEY))
+    text = connection.scalar(select(meta.c.value).where(meta.c.key == VERSION_KEY))
     return int(text) if text is not None else None

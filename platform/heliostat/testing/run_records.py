@@ -116,6 +116,7 @@ class RunRecords:
             id=known(reply.run), experiment=experiment, project="stores", number=1, name="first",
             assignments=given, task="cheap", origin="optuna", searcher="sobol", why="far from others",
             predicted={"accuracy": Prediction(0.9, 0.01)}, created=2.5, metadata={"tags": ["a", 1.5]},
+            updated=2.5,
         )  # fmt: skip
         assert log.run(expected.id) == expected
         assert [type(value) for value in log.run(expected.id).assignments.values()] == [float, int, str, int]

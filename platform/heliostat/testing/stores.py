@@ -20,8 +20,9 @@ import pytest
 
 from heliostat.errors import Conflict, InvalidValue, NotFound, StaleSession, StorageError
 from heliostat.ports import RunLog
+from heliostat.testing.attachments import Attachments
 from heliostat.testing.run_life import check_run_life
-from heliostat.testing.run_records import SPEC, OpenLog, RunRecords, known
+from heliostat.testing.run_records import SPEC, OpenLog, known
 from heliostat.trial import Checkpoint, Failure, Measurement, State
 from heliostat.writes import (
     ChangeExperiment,
@@ -48,7 +49,7 @@ TEXTS = (
 NOWHERE = 987_654_321
 
 
-class RunLogContract(RunRecords):
+class RunLogContract(Attachments):
     """Rules of :class:`heliostat.ports.RunLog`; subclasses override the fixture ``open_log``."""
 
     def test_acknowledged_is_there_after_reopening(
