@@ -35,8 +35,9 @@ from heliostat.writes import (
 from heliostat_trackers.attachment_writes import add_file, log_late_values, log_text
 from heliostat_trackers.columns import free_text
 from heliostat_trackers.curve_writes import log_checkpoints
-from heliostat_trackers.effects import Effect, inserted_id
+from heliostat_trackers.effects import Effect
 from heliostat_trackers.experiment_writes import change_experiment, create_experiment, open_session
+from heliostat_trackers.prepared import Prepared
 from heliostat_trackers.project_writes import (
     add_note,
     change_project,
@@ -72,7 +73,7 @@ _EFFECTS: dict[type, Callable[[Connection, Any], Effect]] = {
 _EARLIER = select(events.c.seq, events.c.kind, events.c.digest, events.c.reply).where(
     events.c.key == bindparam("sought")
 )
-_INSERT = insert(events)
+_INSERT = Prepared(insert(events).returning(events.c.seq))
 _REPLY = ("experiment", "run", "number", "epoch", "attempt", "id")
 
 
@@ -94,6 +95,11 @@ def apply(connection: Connection, write: Write, *, digest: str, now: float) -> R
     earlier = connection.execute(_EARLIER, {"sought": write.key}).first()
     if earlier is not None:
         return _repeated(write, digest, earlier)
+    return apply_new(connection, write, digest=digest, now=now)
+
+
+def apply_new(connection: Connection, write: Write, *, digest: str, now: float) -> Reply:
+    """:func:`apply` for a write whose key is new; a used key breaks a rule of the database."""
     effect = _effect_of(connection, write)
     reply = {name: value for name in _REPLY if (value := getattr(effect, name)) is not None}
     row = {
@@ -106,7 +112,7 @@ def apply(connection: Connection, write: Write, *, digest: str, now: float) -> R
         "body": free_text(effect.body, "body"),
         "reply": free_text(reply, "reply"),
     }
-    return Reply(inserted_id(connection.execute(_INSERT, row)), **reply)
+    return Reply(_INSERT.first(connection, row)[0], **reply)
 
 
 def _effect_of(connection: Connection, write: Write) -> Effect:

@@ -10,6 +10,7 @@ from sqlalchemy import Connection, bindparam, insert, select, text
 
 from heliostat.writes import LogCheckpoints
 from heliostat_trackers.effects import Effect
+from heliostat_trackers.prepared import Prepared
 from heliostat_trackers.run_writes import found_run
 from heliostat_trackers.tables import checkpoints, metric_names
 from heliostat_trackers.upserts import insert_or_replace
@@ -18,7 +19,7 @@ _KNOWN = select(metric_names.c.name, metric_names.c.id).where(
     metric_names.c.name.in_(bindparam("names", expanding=True))
 )
 _NAME = insert(metric_names)
-_UPSERT = insert_or_replace(checkpoints, "value", "time")
+_UPSERT = Prepared(insert_or_replace(checkpoints, "value", "time")["sqlite"])
 # One statement for all points: a round trip each would cost PostgreSQL ten times as much.
 _UNNESTED = text(
     """INSERT INTO checkpoints (run, attempt, step, metric, value, time)
@@ -87,7 +88,7 @@ def _insert(
         {"run": run, "attempt": attempt, "step": step, "metric": metric, "value": value, "time": time}
         for (step, metric), (value, time) in points.items()
     ]
-    connection.execute(_UPSERT[connection.dialect.name], rows)
+    _UPSERT.run_many(connection, rows)
 
 
 def _columns(rows: Iterable[Sequence[Any]], count: int) -> list[list[Any]]:

@@ -29,23 +29,25 @@ from heliostat_trackers.columns import (
 )
 from heliostat_trackers.effects import (
     Effect,
-    inserted_id,
     no_experiment,
     no_run,
     refuse_stale,
     settle_project,
 )
+from heliostat_trackers.prepared import Prepared
 from heliostat_trackers.tables import experiments, runs
 
-_EXPERIMENT = select(
-    experiments.c.epoch,
-    experiments.c.project,
-    select(func.max(runs.c.number))
-    .where(runs.c.experiment == bindparam("sought"))
-    .scalar_subquery()
-    .label("last"),
-).where(experiments.c.id == bindparam("sought"))
-_FOUND = (
+_EXPERIMENT = Prepared(
+    select(
+        experiments.c.epoch,
+        experiments.c.project,
+        select(func.max(runs.c.number))
+        .where(runs.c.experiment == bindparam("sought"))
+        .scalar_subquery()
+        .label("last"),
+    ).where(experiments.c.id == bindparam("sought"))
+)
+_FOUND = Prepared(
     select(
         runs.c.experiment,
         runs.c.number,
@@ -59,8 +61,8 @@ _FOUND = (
     .select_from(runs.outerjoin(experiments, runs.c.experiment == experiments.c.id))
     .where(runs.c.id == bindparam("sought"))
 )
-_INSERT = insert(runs)
-_UPDATE = update(runs).where(runs.c.id == bindparam("sought"))
+_INSERT = Prepared(insert(runs).returning(runs.c.id))
+_UPDATE = Prepared(update(runs).where(runs.c.id == bindparam("sought")))
 
 
 class FoundRun(NamedTuple):
@@ -94,14 +96,15 @@ def create_run(connection: Connection, write: CreateRun) -> Effect:
     if write.experiment is None:
         settle_project(connection, project, write.time)
     else:
-        found = connection.execute(_EXPERIMENT, {"sought": write.experiment}).first()
+        found = _EXPERIMENT.first(connection, {"sought": write.experiment})
         if found is None:
             raise no_experiment(write.experiment)
-        refuse_stale(write.epoch, found.epoch, write.experiment)
-        project, number = found.project, (found.last or 0) + 1
-    result = connection.execute(_INSERT, {"project": project, "number": number, **_new_row(write)})
+        epoch, project, last = found
+        refuse_stale(write.epoch, epoch, write.experiment)
+        number = (last or 0) + 1
+    (id,) = _INSERT.first(connection, {"project": project, "number": number, **_new_row(write)})
     body = {"number": number, "state": State.ACTIVE.value}
-    return Effect(write.experiment, inserted_id(result), number, attempt=1, body=body)
+    return Effect(write.experiment, id, number, attempt=1, body=body)
 
 
 def start_run(connection: Connection, write: StartRun) -> Effect:
@@ -114,7 +117,7 @@ def start_run(connection: Connection, write: StartRun) -> Effect:
     found = found_run(connection, write)
     facts = merged_text(write.metadata, found.metadata)
     time = float(write.time)
-    connection.execute(_UPDATE, {"sought": write.run, "started": time, "updated": time, "metadata": facts})
+    _UPDATE.run(connection, {"sought": write.run, "started": time, "updated": time, "metadata": facts})
     return effect_of(write, found, {})
 
 
@@ -131,7 +134,7 @@ def retry_run(connection: Connection, write: RetryRun) -> Effect:
     attempt = found.attempt + 1
     blank = {"started": None, "ended": None, "failure": None, "values": "{}", "end_reason": ""}
     changes = {**blank, "state": State.ACTIVE.value, "attempt": attempt, "updated": float(write.time)}
-    connection.execute(_UPDATE, {"sought": write.run, **changes})
+    _UPDATE.run(connection, {"sought": write.run, **changes})
     body = {"state": State.ACTIVE.value, "attempt": attempt, "reason": write.reason}
     return effect_of(write, found, body)
 
@@ -152,7 +155,7 @@ def update_run(connection: Connection, write: UpdateRun) -> Effect:
     }
     changes |= {name: value for name in _REPLACED if (value := getattr(write, name)) is not None}
     changes |= _merged(connection, write, found)
-    connection.execute(_UPDATE, {"sought": write.run, **changes})
+    _UPDATE.run(connection, {"sought": write.run, **changes})
     return effect_of(write, found, {})
 
 
@@ -204,7 +207,7 @@ def finish_run(connection: Connection, write: FinishRun) -> Effect:
         "failure": failure_text(write.failure),
         "metadata": merged_text(write.metadata, found.metadata),
     }
-    connection.execute(_UPDATE, {"sought": write.run, **changes})
+    _UPDATE.run(connection, {"sought": write.run, **changes})
     return effect_of(write, found, {"state": state.value, "reason": write.reason})
 
 
@@ -215,7 +218,7 @@ def found_run(connection: Connection, write: RunWrite) -> FoundRun:
         NotFound: No such run.
         StaleSession: A newer session has taken over.
     """
-    found = connection.execute(_FOUND, {"sought": write.run}).first()
+    found = _FOUND.first(connection, {"sought": write.run})
     if found is None:
         raise no_run(write.run)
     run = FoundRun(*found)

@@ -1,8 +1,8 @@
 """The group-committing writer: one thread, one connection, one fsync for all writes that wait.
 
-The thread takes what is in the queue, applies each write in a savepoint of its own (a refused write must not
-undo its neighbours), commits once, and only then answers all of them. While it waits for the disk the next
-batch gathers; so the more threads write, the fewer commits each write costs, and nobody waits for company.
+The thread takes what is in the queue, applies it in one transaction, and only then answers all of it. While
+it waits for the disk the next batch gathers; so the more threads write, the fewer commits each write costs,
+and nobody waits for company.
 """
 
 from __future__ import annotations
@@ -17,32 +17,19 @@ from queue import Empty, SimpleQueue
 from typing import NoReturn
 
 from sqlalchemy import Connection, Engine
-from sqlalchemy.exc import DataError, IntegrityError, InterfaceError, ProgrammingError
 
-from heliostat.errors import HeliostatError, InvalidValue, StorageError
+from heliostat.errors import StorageError
 from heliostat.writes import Reply, Write
-from heliostat_trackers.applied import apply
+from heliostat_trackers.batch import Item, apply_batch
 from heliostat_trackers.columns import digest_of
-from heliostat_trackers.faults import DATABASE_ERRORS, closed_error, storage_error
+from heliostat_trackers.faults import closed_error, storage_error
 
 LARGEST_BATCH = 512
 """Bounds how long the first write of a batch waits for the last one to be applied."""
 
-_UNSTORABLE = (
-    DataError,
-    InterfaceError,
-    IntegrityError,
-    ProgrammingError,
-    OverflowError,
-    TypeError,
-    ValueError,  # UnicodeEncodeError is one
-)
-
 
 @dataclass(frozen=True)
-class _Item:
-    write: Write
-    digest: str
+class _Item(Item):
     future: Future[Reply] = field(default_factory=Future)
 
 
@@ -159,33 +146,11 @@ class Writer:
         try:
             if self._connection is None:
                 self._connection = self._engine.connect()
-            with self._connection.begin():
-                return [self._outcome(self._connection, item) for item in items]
+            return apply_batch(self._connection, items, self._clock())
         except Exception as error:  # whatever it is, the callers must hear of it and the thread live on
             cause = error
         self._disconnect()
         return [storage_error(cause, self._url) for _ in items]
-
-    def _outcome(self, connection: Connection, item: _Item) -> Reply | Exception:
-        connection.exec_driver_sql("SAVEPOINT one")
-        try:
-            reply = apply(connection, item.write, digest=item.digest, now=self._clock())
-        except HeliostatError as error:
-            refused: Exception = error
-        except _UNSTORABLE as error:
-            rule = f"holds something that cannot be stored ({error})"
-            refused = InvalidValue(type(item.write).__name__, rule, remedy="See its declared types.")
-            refused.__cause__ = error
-        except DATABASE_ERRORS:
-            raise  # the disk or the file: it concerns the whole batch
-        except Exception as error:  # a malformed write or a defect: no neighbour shall suffer from it
-            refused = error
-        else:
-            connection.exec_driver_sql("RELEASE one")
-            return reply
-        connection.exec_driver_sql("ROLLBACK TO one")
-        connection.exec_driver_sql("RELEASE one")
-        return refused
 
     def _disconnect(self) -> None:
         connection, self._connection = self._connection, None

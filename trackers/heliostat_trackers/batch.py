@@ -1,0 +1,88 @@
+"""Applying the writes that wait together.
+
+Nearly every batch holds new and legal writes only, so it is first applied as if it did: no look-up of keys
+(they are unique in ``events``, a used one breaks the batch) and no savepoints. Where anything at all goes
+wrong the whole batch is undone and applied again with care, one savepoint each, so that a refused write
+undoes none of its neighbours.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from sqlalchemy import Connection
+from sqlalchemy.exc import DataError, IntegrityError, InterfaceError, ProgrammingError
+
+from heliostat.errors import HeliostatError, InvalidValue
+from heliostat.writes import Reply, Write
+from heliostat_trackers.applied import apply, apply_new
+from heliostat_trackers.faults import DATABASE_ERRORS
+
+logger = logging.getLogger(__name__)
+
+_UNSTORABLE = (
+    DataError,
+    InterfaceError,
+    IntegrityError,
+    ProgrammingError,
+    OverflowError,
+    TypeError,
+    ValueError,  # UnicodeEncodeError is one
+)
+
+
+@dataclass(frozen=True)
+class Item:
+    """A write on its way.
+
+    Args:
+        write: What to do.
+        digest: Fingerprint of the write (:func:`heliostat_trackers.columns.digest_of`).
+    """
+
+    write: Write
+    digest: str
+
+
+def apply_batch(connection: Connection, items: Sequence[Item], now: float) -> list[Reply | Exception]:
+    """A reply or a refusal for each write; all replies are durable when this returns.
+
+    Args:
+        connection: Not in a transaction; the ones that begin on it exclude other writers.
+        items: In the order of their submission.
+        now: The writer's time.
+
+    Raises:
+        Exception: The disk, the file or the server failed; nothing was applied, or at least not answered.
+    """
+    try:
+        with connection.begin():
+            return [apply_new(connection, item.write, digest=item.digest, now=now) for item in items]
+    except Exception as error:  # whatever it was, it comes again below, where it is told apart
+        logger.debug("a batch of %d is applied with care: %s", len(items), error)
+    with connection.begin():
+        return [_outcome(connection, item, now) for item in items]
+
+
+def _outcome(connection: Connection, item: Item, now: float) -> Reply | Exception:
+    connection.exec_driver_sql("SAVEPOINT one")
+    try:
+        reply = apply(connection, item.write, digest=item.digest, now=now)
+    except HeliostatError as error:
+        refused: Exception = error
+    except _UNSTORABLE as error:
+        rule = f"holds something that cannot be stored ({error})"
+        refused = InvalidValue(type(item.write).__name__, rule, remedy="See its declared types.")
+        refused.__cause__ = error
+    except DATABASE_ERRORS:
+        raise  # the disk or the file: it concerns the whole batch
+    except Exception as error:  # a malformed write or a defect: no neighbour shall suffer from it
+        refused = error
+    else:
+        connection.exec_driver_sql("RELEASE SAVEPOINT one")
+        return reply
+    connection.exec_driver_sql("ROLLBACK TO SAVEPOINT one")
+    connection.exec_driver_sql("RELEASE SAVEPOINT one")
+    return refused

@@ -1,0 +1,86 @@
+"""Statements that run for every write: compiled once and handed to the driver's own cursor.
+
+SQLAlchemy says what they are and in which dialect; its bookkeeping around each execution would cost several
+times what the database's own work does.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from operator import itemgetter
+from typing import Any
+
+from sqlalchemy import Connection
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.sql.dml import UpdateBase
+from sqlalchemy.sql.selectable import SelectBase
+
+Parameters = Mapping[str, Any]
+
+
+class Prepared:
+    """One statement over columns that need no conversion: texts, numbers, flags.
+
+    Args:
+        statement: A select, insert, update or delete; parameters that name columns are set, others are bound.
+    """
+
+    def __init__(self, statement: SelectBase | UpdateBase) -> None:
+        self._statement = statement
+        self._texts: dict[tuple[str, tuple[str, ...]], tuple[str, Any]] = {}
+
+    def first(self, connection: Connection, parameters: Parameters) -> Any:
+        """The first row as a tuple, or ``None``; what an insert with RETURNING made.
+
+        Raises:
+            DBAPIError: As SQLAlchemy itself would raise it.
+        """
+        text, order = self._text(connection, parameters)
+        with _cursor(connection, text) as cursor:
+            cursor.execute(text, order(parameters))
+            return cursor.fetchone()
+
+    def run(self, connection: Connection, parameters: Parameters) -> None:
+        """Execute for its effect."""
+        text, order = self._text(connection, parameters)
+        with _cursor(connection, text) as cursor:
+            cursor.execute(text, order(parameters))
+
+    def run_many(self, connection: Connection, rows: Sequence[Parameters]) -> None:
+        """Execute for its effect with each of several rows of the same columns."""
+        text, order = self._text(connection, rows[0])
+        with _cursor(connection, text) as cursor:
+            cursor.executemany(text, [order(row) for row in rows])
+
+    def _text(self, connection: Connection, parameters: Parameters) -> tuple[str, Any]:
+        key = (connection.dialect.name, tuple(parameters))
+        if key not in self._texts:
+            self._texts[key] = self._compiled(connection, parameters)
+        return self._texts[key]
+
+    def _compiled(self, connection: Connection, parameters: Parameters) -> tuple[str, Any]:
+        is_select = isinstance(self._statement, SelectBase)
+        columns = None if is_select else list(parameters)
+        compiled = self._statement.compile(dialect=connection.dialect, column_keys=columns)
+        if compiled.positional:
+            return str(compiled), _picker(compiled.positiontup or ())
+        return str(compiled), dict
+
+
+def _picker(names: Sequence[str]) -> Any:
+    if len(names) == 1:
+        return lambda row: (row[names[0]],)
+    return itemgetter(*names) if names else lambda row: ()
+
+
+@contextmanager
+def _cursor(connection: Connection, text: str) -> Iterator[Any]:
+    driver = connection.dialect.loaded_dbapi
+    cursor = connection.connection.cursor()
+    try:
+        yield cursor
+    except driver.Error as error:
+        raise DBAPIError.instance(text, None, error, driver.Error, dialect=connection.dialect) from error
+    finally:
+        cursor.close()
