@@ -101,7 +101,7 @@ def measurements(text: str) -> dict[str, Measurement]:
         return {}
     return {
         name: Measurement(
-            float(item["value"]), float(item["stddev"]) if item.get("stddev") is not None else None
+            float(item["value"]), None if (stddev := item.get("stddev")) is None else float(stddev)
         )
         for name, item in json.loads(text).items()
     }

@@ -13,14 +13,14 @@ from sqlalchemy import ColumnElement, Connection, Select, and_, bindparam, func,
 
 from heliostat.experiment import read_experiment
 from heliostat.ports import Event, ExperimentRecord
-from heliostat.trial import Checkpoint, LateMeasurement, Run, State
-from heliostat_trackers.columns import failure_value, free_value, measurements, predictions
+from heliostat.trial import Checkpoint, LateMeasurement, Run
+from heliostat_trackers.columns import free_value
 from heliostat_trackers.effects import no_experiment, no_run
+from heliostat_trackers.run_rows import COLUMNS, collected_later, run_of
 from heliostat_trackers.tables import checkpoints, events, experiments, late_values, metric_names, runs
 
 _Late = dict[str, dict[str, list[LateMeasurement]]]
 
-_STATES = {state.value: state for state in State}
 _EXPERIMENTS = select(
     experiments.c.id,
     experiments.c.spec,
@@ -30,11 +30,7 @@ _EXPERIMENTS = select(
     experiments.c.archived,
 ).order_by(experiments.c.id)
 _COUNTS = select(runs.c.experiment, runs.c.state, func.count()).group_by(runs.c.experiment, runs.c.state)
-_RUNS = select(
-    *(column for column in runs.c if column.name not in ("values", "metadata")),
-    runs.c["values"].label("measured"),
-    runs.c.metadata.label("facts"),
-).order_by(runs.c.id)
+_RUNS = select(*COLUMNS).order_by(runs.c.id)
 _POINTS = (
     select(
         checkpoints.c.run,
@@ -100,7 +96,8 @@ def read_runs(
     rows = connection.execute(_RUNS.where(*where)).all()
     drawn = _curves(connection, _POINTS.where(*where)) if curves else {}
     late = _late(connection, _LATE.where(*where))
-    return [_run(row, drawn.get(row.id, ()), late.get(row.id, {})) for row in rows]
+    with collected_later():
+        return [run_of(row, drawn.get(row[0], ()), late.get(row[0], {})) for row in rows]
 
 
 def read_run(connection: Connection, id: int) -> Run:
@@ -113,7 +110,7 @@ def read_run(connection: Connection, id: int) -> Run:
     if row is None:
         raise no_run(id)
     curve = _curves(connection, _POINTS.where(checkpoints.c.run == id)).get(id, ())
-    return _run(row, curve, _late(connection, _LATE.where(late_values.c.run == id)).get(id, {}))
+    return run_of(row, curve, _late(connection, _LATE.where(late_values.c.run == id)).get(id, {}))
 
 
 def read_events(connection: Connection, after: int, limit: int) -> list[Event]:
@@ -155,47 +152,3 @@ def _late(connection: Connection, statement: Select[Any]) -> dict[int, _Late]:
         values = found.setdefault(run, {}).setdefault(role, {}).setdefault(name, [])
         values.append(LateMeasurement(float("nan") if value is None else value, at, stddev))
     return found
-
-
-def _run(row: Any, curve: tuple[Checkpoint, ...], late: _Late) -> Run:
-    return Run(
-        id=row.id,
-        experiment=row.experiment,
-        project=row.project,
-        number=row.number,
-        name=row.name,
-        assignments=free_value(row.assignments),
-        state=_STATES[row.state],
-        values=measurements(row.measured),
-        task=row.task,
-        origin=row.origin,
-        searcher=row.searcher,
-        why=row.why,
-        predicted=predictions(row.predicted),
-        end_reason=row.end_reason,
-        failure=failure_value(row.failure),
-        attempt=row.attempt,
-        created=row.created,
-        started=row.started,
-        ended=row.ended,
-        metadata=_facts(row.facts),
-        curve=curve,
-        updated=row.updated,
-        user=row.user,
-        parameter_sources=_facts(row.parameter_sources),
-        sources=_facts(row.sources),
-        dev_metadata=_facts(row.dev_metadata),
-        sys_metadata=_facts(row.sys_metadata),
-        datasets=_facts(row.datasets),
-        model=row.model,
-        source_hash=row.source_hash,
-        tags=() if row.tags == "[]" else tuple(json.loads(row.tags)),
-        note=row.note,
-        favorite=bool(row.favorite),
-        archived=bool(row.archived),
-        late=late,
-    )
-
-
-def _facts(text: str) -> dict[str, Any]:
-    return {} if text == "{}" else free_value(text)
