@@ -1,5 +1,6 @@
 # make demo   a sweep of a real model on this machine, and its report
 # make test   the tests (minutes); make test-slow for the rest
+# make mlflow-server  the official MLflow server, for the tests that read our mirror in it (they skip without)
 # make check  formatting, lint, types, architecture
 # Each sets up .venv by itself the first time, and again when pyproject.toml or constraints.txt change.
 
@@ -8,7 +9,9 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: demo test test-slow check format clean
+MLFLOW := .venv-mlflow/.ready
+
+.PHONY: demo test test-slow mlflow-server check format clean
 
 demo: $(READY)
 	$(BIN)/heliostat demo
@@ -37,5 +40,12 @@ $(READY): pyproject.toml constraints.txt
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable ".[dev]"
 	touch $(READY)
 
+# In an environment of its own: the server pins packages that Heliostat uses in later versions.
+mlflow-server: $(MLFLOW)
+$(MLFLOW):
+	$(PYTHON) -m venv .venv-mlflow
+	.venv-mlflow/bin/python -m pip install --quiet mlflow==3.17.2
+	touch $(MLFLOW)
+
 clean:
-	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .hypothesis dist
+	rm -rf $(VENV) .venv-mlflow .mypy_cache .pytest_cache .ruff_cache .hypothesis dist
