@@ -26,7 +26,7 @@ ORDER = [
     {"registry", "analysis", "objects"},
     {"figures"},
     {"engine", "cluster", "report"},
-    {"tracking", "frames"},
+    {"tracking", "frames", "imports"},
     {"sweep", "progress"},
     {"loop", "demo"},
     {"cli", "testing"},

@@ -14,6 +14,11 @@ PRINTS = {
     "04_failures.py": "first failure: MemoryError: too large for this machine",
     "05_file.py": "flour + water =",
     "06_own_searcher.py": "held to SearcherContract by its tests",
+    "07_track_xgboost.py": "",
+    "08_bring_your_own_optimizer.py": "",
+    "10_import.py": "14 runs of 2 origins",
+    "11_query.py": "runs are above 0.9; the best is from the spreadsheet",
+    "12_cluster_log.py": "best rate: 0.5",
 }
 ON_RAY = ("02_sweep.py", "03_drop_in.py")
 

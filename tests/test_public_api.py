@@ -12,6 +12,20 @@ def test_every_promised_name_is_there_and_no_other():
     assert dir(heliostat) == sorted(heliostat.__all__)
 
 
+# What code written for the sigopt module calls on it, Connection (the wire's client) aside.
+SIGOPT = """
+    params log_checkpoint log_dataset log_failure log_image log_metadata log_metric log_metrics log_model
+    create_run create_aiexperiment create_experiment create_project get_aiexperiment get_experiment
+    archive_aiexperiment archive_experiment unarchive_aiexperiment unarchive_experiment archive_run
+    unarchive_run get_run upload_runs get_run_id set_project
+"""
+
+
+def test_the_names_of_the_sigopt_module_are_there():
+    missing = [name for name in SIGOPT.split() if not hasattr(heliostat, name)]
+    assert missing == []
+
+
 def test_the_command_line_starts_without_the_heavy_libraries():
     code = (
         "import sys, heliostat.cli.main, heliostat.cli.ls, heliostat.cli.show, heliostat.cli.best\n"

@@ -12,7 +12,7 @@ import socket
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence, Set
 from concurrent.futures import Future
 from dataclasses import replace
 from typing import Any
@@ -78,9 +78,11 @@ class Engine:
 
     @property
     def history(self) -> History:
-        """The runs so far, by number."""
+        """The runs so far, by number, with the declared parameters only: searchers know no others."""
+        own = self.spec.space.index.keys()
         with self._lock:
-            return History(tuple(sorted(self._runs.values(), key=lambda run: run.number)))
+            runs = [_known_to_searchers(_snapshot(run), own) for run in self._runs.values()]
+        return History(tuple(sorted(runs, key=lambda run: run.number)))
 
     @property
     def used(self) -> int:
@@ -96,11 +98,12 @@ class Engine:
     def get(self, run: int) -> Run:
         """A run's present value, with its curve."""
         with self._lock:
-            if run not in self._runs:
-                raise NotFound(
-                    f"experiment {self.id} has no run {run}", remedy="Use an id that it handed out."
-                )
-            return self._runs[run]
+            return _snapshot(self._raw(run))
+
+    def state(self, run: int) -> State:
+        """Where a run is in its life."""
+        with self._lock:
+            return self._raw(run).state
 
     def subscribe(self, listener: Listener) -> None:
         """Call `listener` with a run's new value whenever one is made or changes; it must not raise."""
@@ -225,7 +228,10 @@ class Engine:
                 return
             point = Checkpoint(step, {name: item.value for name, item in numbers.items()}, now)
             known = self._runs[run]
-            self._runs[run] = replace(known, curve=(*known.curve, point))
+            if isinstance(known.curve, list):
+                known.curve.append(point)
+            else:
+                self._runs[run] = replace(known, curve=[*known.curve, point])
         self._send(LogCheckpoints(run, (point,), attempt=known.attempt, epoch=self.epoch))
 
     def reported(self, run: int) -> dict[str, Any]:
@@ -250,7 +256,7 @@ class Engine:
             known = self._runs[run]
             values: dict[str, Measurement] = {**known.values, **outcome.values}
             ended = replace(
-                known,
+                _snapshot(known),
                 state=outcome.state,
                 values=values,
                 end_reason=outcome.reason,
@@ -292,10 +298,18 @@ class Engine:
             error, self.write_error = self.write_error, None
             raise error
 
+    def _raw(self, run: int) -> Run:
+        # A run that is reporting holds its curve as a list that grows: a copy for each point would make long
+        # curves quadratic. It leaves this object as a snapshot only.
+        if run not in self._runs:
+            rule = f"experiment {self.id} has no run {run}"
+            raise NotFound(rule, remedy="Use an id that it handed out.")
+        return self._runs[run]
+
     def _refuse_ended(self, run: int) -> None:
-        known = self.get(run)
-        if not known.state.is_open and known.state is not State.LOST:
-            rule = f"run {run} has ended ({known.state}) and a run ends once"
+        state = self.state(run)
+        if not state.is_open and state is not State.LOST:
+            rule = f"run {run} has ended ({state}) and a run ends once"
             raise Conflict(rule, remedy="Report it before its end.")
 
     def _keep(self, run: Run) -> Run:
@@ -317,3 +331,15 @@ class Engine:
         error = future.exception()
         if isinstance(error, Exception) and self.write_error is None:
             self.write_error = error
+
+
+def _snapshot(run: Run) -> Run:
+    return replace(run, curve=tuple(run.curve)) if isinstance(run.curve, list) else run
+
+
+def _known_to_searchers(run: Run, names: Set[str]) -> Run:
+    if run.assignments.keys() <= names:
+        return run
+    return replace(
+        run, assignments={name: run.assignments[name] for name in run.assignments if name in names}
+    )

@@ -6,6 +6,7 @@ import logging
 import time
 import traceback
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from concurrent.futures import Future
 from functools import cached_property
 from pathlib import Path
 from types import TracebackType
@@ -19,8 +20,12 @@ from heliostat.experiment import ExperimentSpec, load_experiment, read_experimen
 from heliostat.ports import RunLog
 from heliostat.registry import check_supported, open_log
 from heliostat.space import Value
+from heliostat.tracking import current, given
+from heliostat.tracking.params import RunParams
+from heliostat.tracking.projects import log_of, present_project
+from heliostat.tracking.recording import RunRecording
 from heliostat.trial import Proposal, Run, State
-from heliostat.writes import CreateExperiment
+from heliostat.writes import ChangeExperiment, CreateExperiment, Reply, Write
 
 if TYPE_CHECKING:
     from heliostat.sweep import SweepResult
@@ -28,43 +33,46 @@ if TYPE_CHECKING:
 logger = logging.getLogger("heliostat")
 
 
-class RunHandle:
-    """An open run in the user's hands; as a context manager it ends the run and records an exception.
+class RunHandle(RunRecording):
+    """An open run of an experiment in the user's hands; as a context manager it ends the run.
 
-    ``with run:`` swallows the exceptions of user code (they are recorded as failures, with traceback) unless
-    the loop was asked to stop on errors; Ctrl-C ends the run as cancelled and goes on upwards.
+    ``with run:`` makes it the current run and swallows the exceptions of user code (they are recorded as
+    failures, with traceback) unless the loop was asked to stop on errors; Ctrl-C ends the run as cancelled
+    and goes on upwards. What the experiment assigned stays; further parameters may be set.
     """
 
     def __init__(self, engine: Engine, run: Run, *, stop_on_error: bool = False) -> None:
         self._engine = engine
         self._stop_on_error = stop_on_error
         self._step = 0
+        self._epoch, self._attempt = engine.epoch, run.attempt
         self.id = run.id
         self.number = run.number
-        self.params = Params(run.assignments)
+        self.params = RunParams(run.assignments, fixed=run.assignments, record=self._set_parameters)
         self.task = run.task
         self.why = run.why
 
     def __getitem__(self, name: str) -> Value:
-        return self.params[name]
+        value: Value = self.params[name]
+        return value
 
     @property
     def state(self) -> State:
         """Where the run is in its life."""
-        return self._engine.get(self.id).state
+        return self._engine.state(self.id)
 
-    def log_metric(self, name: str, value: Any, stddev: float | None = None) -> None:
-        """Report a metric; the last value of each name counts."""
-        self._engine.observe(self.id, {name: value if stddev is None else (value, stddev)})
+    @property
+    def is_open(self) -> bool:
+        """Whether the run has not ended."""
+        return self.state.is_open
 
-    def log_metrics(self, values: Mapping[str, Any] | None = None, /, **more: Any) -> None:
-        """Report several metrics at once."""
-        self._engine.observe(self.id, {**(values or {}), **more})
+    def flush(self) -> None:
+        """Wait until all that was recorded is durable; raises the first error of the log."""
+        self._engine.flush()
 
-    def log_checkpoint(self, values: Mapping[str, Any], *, step: int | None = None) -> None:
-        """Report a point of the training curve; steps count from 1 unless given."""
-        self._step = self._step + 1 if step is None else step
-        self._engine.observe(self.id, values, step=self._step)
+    def log_metadata(self, key: str, value: Any) -> None:
+        """Record a fact for people: numbers as they are, all else as text; ``None`` removes it."""
+        self._engine.update(self.id, metadata=given.facts({key: value}, "metadata"))
 
     def log_failure(self, message: str = "reported by the user") -> None:
         """End the run as failed: the searcher learns to avoid the region."""
@@ -79,11 +87,13 @@ class RunHandle:
         return self._engine.finish(self.id, judged, wait=True)
 
     def __enter__(self) -> RunHandle:
+        current.enter(self)
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> bool:
+        current.leave(self)
         if error is None:
             self.end()
             return False
@@ -101,15 +111,25 @@ class RunHandle:
     def __repr__(self) -> str:
         return f"<run {self.number} ({self.state}): {dict(self.params)}>"
 
+    def _write(self, write: Write) -> Future[Reply]:
+        future = self._engine.log.submit(write)
+        future.add_done_callback(self._note_error)
+        return future
 
-class Params(dict[str, Value]):
-    """A run's assignments, by key or by attribute."""
+    def _note_error(self, future: Future[Reply]) -> None:
+        error = future.exception()
+        if isinstance(error, Exception) and self._engine.write_error is None:
+            self._engine.write_error = error
 
-    def __getattr__(self, name: str) -> Value:
-        try:
-            return self[name]
-        except KeyError:
-            raise AttributeError(f"no parameter {name!r}; this run has {', '.join(self)}") from None
+    def _report(self, values: Mapping[str, Any], step: int | None = None) -> None:
+        self._engine.observe(self.id, values, step=step)
+
+    def _next_step(self, step: int | None) -> int:
+        self._step = self._step + 1 if step is None else step
+        return self._step
+
+    def _set_parameters(self, changes: Mapping[str, Any]) -> None:
+        self._update(assignments=changes)
 
 
 class Experiment:
@@ -180,7 +200,9 @@ class Experiment:
         """The declared name."""
         return self.spec.name
 
-    def loop(self, budget: int | None = None, *, stop_on_error: bool = False) -> Iterator[RunHandle]:
+    def loop(
+        self, budget: int | None = None, *, name: str | None = None, stop_on_error: bool = False
+    ) -> Iterator[RunHandle]:
         """Runs to execute, one after the other, until the budget is spent or the space is exhausted.
 
         A run that is still open when the loop comes back is ended by what it has reported; one that is open
@@ -188,6 +210,7 @@ class Experiment:
 
         Args:
             budget: At most so many runs in this loop; by default what the experiment's budget leaves.
+            name: Of the runs, for people.
             stop_on_error: Let exceptions out of ``with run:``.
         """
         if budget is None and self.spec.budget is None:
@@ -200,6 +223,8 @@ class Experiment:
                 return
             handle = RunHandle(self.engine, run, stop_on_error=stop_on_error)
             self.engine.start(handle.id)
+            if name is not None:
+                handle.set_name(name)
             try:
                 yield handle
                 handle.end()
@@ -219,6 +244,21 @@ class Experiment:
             raise InvalidValue("ask", rule, given=self.spec.budget, remedy="Raise the budget.")
         self.engine.start(runs[0].id)
         return RunHandle(self.engine, runs[0])
+
+    def create_run(self, name: str | None = None, metadata: Mapping[str, Any] | None = None) -> RunHandle:
+        """:meth:`ask`, under the name that the sigopt module gave it."""
+        run = self.ask()
+        if name is not None:
+            run.set_name(name)
+        for key, value in (metadata or {}).items():
+            run.log_metadata(key, value)
+        return run
+
+    def is_finished(self) -> bool:
+        """Whether the budget is spent."""
+        record = self.log.experiment(self.id)
+        used = sum(count for state, count in record.counts.items() if State(state).uses_budget)
+        return record.spec.budget is not None and used >= record.spec.budget
 
     def tell(self, run: RunHandle, values: Mapping[str, Any] | None = None, *, failed: bool = False) -> Run:
         """Report and end a run: with its metric values, or as failed."""
@@ -243,6 +283,13 @@ class Experiment:
     def best_runs(self) -> list[Run]:
         """The best feasible run, or the Pareto front of several objectives; empty if nothing is feasible."""
         return leaders(self.spec, self.runs())
+
+    get_runs, get_best_runs = runs, best_runs
+    """The names that the sigopt module gave them."""
+
+    def archive(self, is_archived: bool = True) -> None:
+        """Hide it from lists, or show it again."""
+        self.log.apply(ChangeExperiment(self.id, time=time.time(), archived=is_archived))
 
     def best(self) -> Run | None:
         """The best feasible run; with several objectives, the one that is best in the first."""
@@ -283,3 +330,35 @@ def _create(spec: ExperimentSpec, log: Any) -> tuple[RunLog, int]:
 
 def _opened(log: RunLog | str | Path | None) -> RunLog:
     return open_log(log) if log is None or isinstance(log, (str, Path)) else log
+
+
+def create_experiment(
+    *, name: str, parameters: Iterable[Any], metrics: Iterable[Any], project: str | None = None, **fields: Any
+) -> Experiment:
+    """An experiment as the sigopt module declares one, in the present project and this folder's log.
+
+    Args:
+        name: For people.
+        parameters: Their wire forms.
+        metrics: Their wire forms.
+        project: By default what ``set_project`` said, ``$HELIOSTAT_PROJECT``, or the folder's name.
+        fields: Of :class:`Experiment`; ``budget``, ``parallel_bandwidth``, ``type``, … and ``log``.
+    """
+    log = log_of(fields.pop("log", None))
+    folder = present_project(project)
+    return Experiment(name, parameters=parameters, metrics=metrics, project=folder, log=log, **fields)
+
+
+def get_experiment(id: int | str, *, log: RunLog | str | Path | None = None) -> Experiment:
+    """An experiment that is in the log already."""
+    return Experiment.open(int(id), log_of(log))
+
+
+def archive_experiment(id: int | str, *, log: RunLog | str | Path | None = None) -> None:
+    """Hide an experiment from lists."""
+    get_experiment(id, log=log).archive()
+
+
+def unarchive_experiment(id: int | str, *, log: RunLog | str | Path | None = None) -> None:
+    """Show an experiment in lists again."""
+    get_experiment(id, log=log).archive(False)

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol, runtime_checkable
 
 from heliostat.experiment import ExperimentSpec
+from heliostat.query import RunPage, RunQuery
 from heliostat.trial import History, Proposal, Run
 from heliostat.writes import Reply, Write
 
@@ -230,6 +231,12 @@ class RunLog(Protocol):
 
     def run(self, id: int) -> Run:
         """One run with its curve; raises ``NotFound``."""
+        ...
+
+    def query(
+        self, query: RunQuery, *, project: str | None = None, experiment: int | None = None
+    ) -> RunPage:
+        """The runs that a query asks for, without curves; as :func:`heliostat.query.answer` over all runs."""
         ...
 
     def texts(self, run: int) -> dict[str, str]:

@@ -137,3 +137,23 @@ def test_a_run_prints_in_one_line(log_url):
         run.log_metric("loss", 0.123456)
     x, y = experiment.best().assignments.values()
     assert str(experiment.best()) == f"run 1 (completed): loss 0.1235 with x={x!r}, y={y!r}"
+
+
+def test_parameters_beside_the_declared_ones_stay_in_the_log_and_out_of_the_search(log_url):
+    experiment = bowl(log_url, searcher="bayesian", budget=3)
+    for run in experiment.loop():
+        run.params.workers = 4
+        run.log_metric("loss", run["x"] ** 2)
+    assert all(run.assignments["workers"] == 4 for run in experiment.runs())
+    again = hs.Experiment.open(experiment.id, hs.open_log(log_url))
+    assert [set(run.assignments) for run in again.engine.history.runs] == [{"x", "y"}] * 3
+
+
+def test_a_curve_that_grows_leaves_earlier_snapshots_as_they_were(log_url):
+    experiment = bowl(log_url, budget=1)
+    for run in experiment.loop():
+        run.log_checkpoint({"loss": 2.0})
+        before = experiment.engine.history.runs[0]
+        run.log_checkpoint({"loss": 1.0})
+        run.log_metric("loss", 1.0)
+    assert [len(item.curve) for item in (before, *experiment.runs())] == [1, 2]

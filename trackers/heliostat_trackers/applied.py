@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from sqlalchemy import Connection, bindparam, insert, select
@@ -48,17 +48,22 @@ from heliostat_trackers.project_writes import (
 from heliostat_trackers.run_writes import create_run, finish_run, retry_run, start_run, update_run
 from heliostat_trackers.suggestion_writes import change_suggestion, create_suggestion
 from heliostat_trackers.tables import events
+from heliostat_trackers.unit_of_work import UnitOfWork
 
-_EFFECTS: dict[type, Callable[[Connection, Any], Effect]] = {
-    CreateExperiment: create_experiment,
-    ChangeExperiment: change_experiment,
-    OpenSession: open_session,
+_TOGETHER: dict[type, Callable[[UnitOfWork, Any], Effect]] = {
     CreateRun: create_run,
     StartRun: start_run,
     RetryRun: retry_run,
     LogCheckpoints: log_checkpoints,
     UpdateRun: update_run,
     FinishRun: finish_run,
+}
+"""Nearly all of the traffic: what they change is gathered over a batch."""
+
+_ALONE: dict[type, Callable[[Connection, Any], Effect]] = {
+    CreateExperiment: create_experiment,
+    ChangeExperiment: change_experiment,
+    OpenSession: open_session,
     LogText: log_text,
     LogLateValues: log_late_values,
     AddFile: add_file,
@@ -70,10 +75,11 @@ _EFFECTS: dict[type, Callable[[Connection, Any], Effect]] = {
     CreateSuggestion: create_suggestion,
     ChangeSuggestion: change_suggestion,
 }
+_ABOUT_RUNS = (StartRun, RetryRun, LogCheckpoints, UpdateRun, FinishRun)
 _EARLIER = select(events.c.seq, events.c.kind, events.c.digest, events.c.reply).where(
     events.c.key == bindparam("sought")
 )
-_INSERT = Prepared(insert(events).returning(events.c.seq))
+_INSERT = Prepared(insert(events))
 _REPLY = ("experiment", "run", "number", "epoch", "attempt", "id")
 
 
@@ -95,36 +101,54 @@ def apply(connection: Connection, write: Write, *, digest: str, now: float) -> R
     earlier = connection.execute(_EARLIER, {"sought": write.key}).first()
     if earlier is not None:
         return _repeated(write, digest, earlier)
-    return apply_new(connection, write, digest=digest, now=now)
+    return apply_new(connection, [(write, digest)], now=now)[0]
 
 
-def apply_new(connection: Connection, write: Write, *, digest: str, now: float) -> Reply:
-    """:func:`apply` for a write whose key is new; a used key breaks a rule of the database."""
-    effect = _effect_of(connection, write)
-    reply = {name: value for name in _REPLY if (value := getattr(effect, name)) is not None}
-    row = {
-        "key": write.key,
-        "digest": digest,
-        "time": now,
-        "kind": type(write).__name__,
-        "experiment": effect.experiment,
-        "run": effect.run,
-        "body": free_text(effect.body, "body"),
-        "reply": free_text(reply, "reply"),
-    }
-    return Reply(_INSERT.first(connection, row)[0], **reply)
+def apply_new(connection: Connection, writes: Sequence[tuple[Write, str]], *, now: float) -> list[Reply]:
+    """:func:`apply` for several writes with their digests, whose keys are new.
+
+    A used key breaks a rule of the database. Their events go in together, under numbers counted here: the
+    transaction excludes other writers, and events are never deleted.
+    """
+    unit = UnitOfWork(connection)
+    unit.expect(write.run for write, _ in writes if isinstance(write, _ABOUT_RUNS))
+    effects = [_effect_of(unit, write) for write, _ in writes]
+    unit.settle()
+    replies, rows = [], []
+    for seq, ((write, digest), effect) in enumerate(zip(writes, effects, strict=True), unit.next_event()):
+        reply = {name: value for name in _REPLY if (value := getattr(effect, name)) is not None}
+        replies.append(Reply(seq, **reply))
+        rows.append(
+            {
+                "seq": seq,
+                "key": write.key,
+                "digest": digest,
+                "time": now,
+                "kind": type(write).__name__,
+                "experiment": effect.experiment,
+                "run": effect.run,
+                "body": free_text(effect.body, "body"),
+                "reply": free_text(reply, "reply"),
+            }
+        )
+    _INSERT.insert_all(connection, rows)
+    return replies
 
 
-def _effect_of(connection: Connection, write: Write) -> Effect:
-    function = _EFFECTS.get(type(write))
-    if function is None:
+def _effect_of(unit: UnitOfWork, write: Write) -> Effect:
+    together = _TOGETHER.get(type(write))
+    if together is not None:
+        return together(unit, write)
+    alone = _ALONE.get(type(write))
+    if alone is None:
         remedy = "Use the writes of heliostat.writes."
         raise InvalidValue("write", "is of an unknown kind", given=type(write).__name__, remedy=remedy)
-    return function(connection, write)
+    unit.settle()
+    return alone(unit.connection, write)
 
 
 def _repeated(write: Write, digest: str, earlier: Any) -> Reply:
-    if earlier.digest != digest:
+    if earlier.digest and earlier.digest != digest:  # a migration may have blanked what it cannot compute
         rule = f"the key {write.key!r} belongs to an earlier {earlier.kind} with other content"
         raise Conflict(rule, remedy="Make a new key for each new write.", code="HS-CONFLICT-004")
     return Reply(earlier.seq, **json.loads(earlier.reply))

@@ -9,10 +9,11 @@ from sqlalchemy import Connection, delete, func, insert, select
 
 from heliostat.errors import InvalidValue
 from heliostat.writes import LARGEST_FILE, AddFile, LogLateValues, LogText
-from heliostat_trackers.curve_writes import metric_ids, stored_number
 from heliostat_trackers.effects import Effect, inserted_id
-from heliostat_trackers.run_writes import FoundRun, effect_of, found_run
+from heliostat_trackers.points import metric_ids, stored_number
+from heliostat_trackers.run_writes import effect_of
 from heliostat_trackers.tables import file_contents, files, late_values, texts
+from heliostat_trackers.unit_of_work import FoundRun, UnitOfWork
 from heliostat_trackers.upserts import insert_or_replace
 
 _LATE = insert_or_replace(late_values, "value", "stddev")
@@ -28,7 +29,7 @@ def log_text(connection: Connection, write: LogText) -> Effect:
         InvalidValue: The stream has no name, or too long a one.
     """
     _check_name(write.stream, "stream")
-    found = found_run(connection, write)
+    found = _found(connection, write)
     own = (texts.c.run == write.run, texts.c.attempt == found.attempt, texts.c.stream == write.stream)
     if write.replace:
         connection.execute(delete(texts).where(*own))
@@ -51,7 +52,7 @@ def log_late_values(connection: Connection, write: LogLateValues) -> Effect:
     if write.role == "validation":
         remedy = "Log them as values of the run."
         raise InvalidValue("role", "must be another than validation", given=write.role, remedy=remedy)
-    found = found_run(connection, write)
+    found = _found(connection, write)
     ids = metric_ids(connection, write.values)
     key = {"run": write.run, "role": write.role, "at": float(write.at)}
     rows = [
@@ -81,7 +82,7 @@ def add_file(connection: Connection, write: AddFile) -> Effect:
         rule = f"must have at most {LARGEST_FILE // 2**20} MiB"
         remedy = "Put it beside the log (a bucket, a shared folder) and keep its address in the metadata."
         raise InvalidValue("content", rule, given=f"{len(content)} bytes", remedy=remedy)
-    found: FoundRun = found_run(connection, write)
+    found = _found(connection, write)
     row = {
         "run": write.run,
         "name": write.name,
@@ -100,3 +101,8 @@ def _check_name(name: str, field: str) -> None:
     if not name or len(name) > _LONGEST_NAME:
         rule = f"must be a text of 1 to {_LONGEST_NAME} characters"
         raise InvalidValue(field, rule, given=name, remedy="Use a short name, such as stdout.")
+
+
+def _found(connection: Connection, write: LogText | LogLateValues | AddFile) -> FoundRun:
+    attempt = write.attempt if isinstance(write, LogText) else None
+    return UnitOfWork(connection).run(write.run, epoch=write.epoch, attempt=attempt)

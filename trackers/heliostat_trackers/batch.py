@@ -13,24 +13,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from sqlalchemy import Connection
-from sqlalchemy.exc import DataError, IntegrityError, InterfaceError, ProgrammingError
 
 from heliostat.errors import HeliostatError, InvalidValue
 from heliostat.writes import Reply, Write
 from heliostat_trackers.applied import apply, apply_new
-from heliostat_trackers.faults import DATABASE_ERRORS
+from heliostat_trackers.faults import DATABASE_ERRORS, concerns_the_write
 
 logger = logging.getLogger(__name__)
-
-_UNSTORABLE = (
-    DataError,
-    InterfaceError,
-    IntegrityError,
-    ProgrammingError,
-    OverflowError,
-    TypeError,
-    ValueError,  # UnicodeEncodeError is one
-)
 
 
 @dataclass(frozen=True)
@@ -59,7 +48,11 @@ def apply_batch(connection: Connection, items: Sequence[Item], now: float) -> li
     """
     try:
         with connection.begin():
-            return [apply_new(connection, item.write, digest=item.digest, now=now) for item in items]
+            return list(apply_new(connection, [(item.write, item.digest) for item in items], now=now))
+    except DATABASE_ERRORS as error:
+        if not concerns_the_write(error):
+            raise
+        logger.debug("a batch of %d is applied with care: %s", len(items), error)
     except Exception as error:  # whatever it was, it comes again below, where it is told apart
         logger.debug("a batch of %d is applied with care: %s", len(items), error)
     with connection.begin():
@@ -72,14 +65,14 @@ def _outcome(connection: Connection, item: Item, now: float) -> Reply | Exceptio
         reply = apply(connection, item.write, digest=item.digest, now=now)
     except HeliostatError as error:
         refused: Exception = error
-    except _UNSTORABLE as error:
-        rule = f"holds something that cannot be stored ({error})"
-        refused = InvalidValue(type(item.write).__name__, rule, remedy="See its declared types.")
-        refused.__cause__ = error
-    except DATABASE_ERRORS:
-        raise  # the disk or the file: it concerns the whole batch
     except Exception as error:  # a malformed write or a defect: no neighbour shall suffer from it
         refused = error
+        if concerns_the_write(error):
+            rule = f"holds something that cannot be stored ({error})"
+            refused = InvalidValue(type(item.write).__name__, rule, remedy="See its declared types.")
+            refused.__cause__ = error
+        elif isinstance(error, DATABASE_ERRORS):
+            raise  # the disk or the server: it concerns the whole batch
     else:
         connection.exec_driver_sql("RELEASE SAVEPOINT one")
         return reply

@@ -6,9 +6,9 @@ times what the database's own work does.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from operator import itemgetter
 from typing import Any
 
 from sqlalchemy import Connection
@@ -17,6 +17,8 @@ from sqlalchemy.sql.dml import UpdateBase
 from sqlalchemy.sql.selectable import SelectBase
 
 Parameters = Mapping[str, Any]
+
+_NAMED = re.compile(r"%\((\w+)\)s")
 
 
 class Prepared:
@@ -28,7 +30,7 @@ class Prepared:
 
     def __init__(self, statement: SelectBase | UpdateBase) -> None:
         self._statement = statement
-        self._texts: dict[tuple[str, tuple[str, ...]], tuple[str, Any]] = {}
+        self._texts: dict[tuple[str, tuple[str, ...]], tuple[str, tuple[str, ...]]] = {}
 
     def first(self, connection: Connection, parameters: Parameters) -> Any:
         """The first row as a tuple, or ``None``; what an insert with RETURNING made.
@@ -36,42 +38,56 @@ class Prepared:
         Raises:
             DBAPIError: As SQLAlchemy itself would raise it.
         """
-        text, order = self._text(connection, parameters)
+        text, names = self._text(connection, parameters)
         with _cursor(connection, text) as cursor:
-            cursor.execute(text, order(parameters))
+            cursor.execute(text, _bound(parameters, names))
             return cursor.fetchone()
+
+    def all(self, connection: Connection, parameters: Parameters) -> list[Any]:
+        """All rows as tuples."""
+        text, names = self._text(connection, parameters)
+        with _cursor(connection, text) as cursor:
+            cursor.execute(text, _bound(parameters, names))
+            return list(cursor.fetchall())
 
     def run(self, connection: Connection, parameters: Parameters) -> None:
         """Execute for its effect."""
-        text, order = self._text(connection, parameters)
+        text, names = self._text(connection, parameters)
         with _cursor(connection, text) as cursor:
-            cursor.execute(text, order(parameters))
+            cursor.execute(text, _bound(parameters, names))
 
     def run_many(self, connection: Connection, rows: Sequence[Parameters]) -> None:
         """Execute for its effect with each of several rows of the same columns."""
-        text, order = self._text(connection, rows[0])
+        text, names = self._text(connection, rows[0])
         with _cursor(connection, text) as cursor:
-            cursor.executemany(text, [order(row) for row in rows])
+            cursor.executemany(text, [_bound(row, names) for row in rows])
 
-    def _text(self, connection: Connection, parameters: Parameters) -> tuple[str, Any]:
+    def insert_all(self, connection: Connection, rows: Sequence[Parameters]) -> None:
+        """Insert rows of the same columns, in one statement however many there are: one round trip."""
+        text, names = self._text(connection, rows[0])
+        insertion, _, values = text.partition(" VALUES ")
+        text = f"{insertion} VALUES {', '.join([values] * len(rows))}"
+        with _cursor(connection, text) as cursor:
+            cursor.execute(text, [row[name] for row in rows for name in names])
+
+    def _text(self, connection: Connection, parameters: Parameters) -> tuple[str, tuple[str, ...]]:
         key = (connection.dialect.name, tuple(parameters))
         if key not in self._texts:
             self._texts[key] = self._compiled(connection, parameters)
         return self._texts[key]
 
-    def _compiled(self, connection: Connection, parameters: Parameters) -> tuple[str, Any]:
+    def _compiled(self, connection: Connection, parameters: Parameters) -> tuple[str, tuple[str, ...]]:
         is_select = isinstance(self._statement, SelectBase)
         columns = None if is_select else list(parameters)
         compiled = self._statement.compile(dialect=connection.dialect, column_keys=columns)
         if compiled.positional:
-            return str(compiled), _picker(compiled.positiontup or ())
-        return str(compiled), dict
+            return str(compiled), tuple(compiled.positiontup or ())
+        text = str(compiled)
+        return _NAMED.sub("%s", text), tuple(_NAMED.findall(text))
 
 
-def _picker(names: Sequence[str]) -> Any:
-    if len(names) == 1:
-        return lambda row: (row[names[0]],)
-    return itemgetter(*names) if names else lambda row: ()
+def _bound(row: Parameters, names: tuple[str, ...]) -> list[Any]:
+    return [row[name] for name in names]
 
 
 @contextmanager

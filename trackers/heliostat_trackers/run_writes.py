@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import Any
 
-from sqlalchemy import Connection, bindparam, func, insert, select, update
+from sqlalchemy import Connection, bindparam, select
 
-from heliostat.errors import Conflict, InvalidValue, StaleSession
+from heliostat.errors import Conflict, InvalidValue
 from heliostat.trial import State
 from heliostat.writes import (
     AddFile,
@@ -27,56 +27,9 @@ from heliostat_trackers.columns import (
     numbers_text,
     tags_text,
 )
-from heliostat_trackers.effects import (
-    Effect,
-    no_experiment,
-    no_run,
-    refuse_stale,
-    settle_project,
-)
-from heliostat_trackers.prepared import Prepared
+from heliostat_trackers.effects import Effect
 from heliostat_trackers.tables import experiments, runs
-
-_EXPERIMENT = Prepared(
-    select(
-        experiments.c.epoch,
-        experiments.c.project,
-        select(func.max(runs.c.number))
-        .where(runs.c.experiment == bindparam("sought"))
-        .scalar_subquery()
-        .label("last"),
-    ).where(experiments.c.id == bindparam("sought"))
-)
-_FOUND = Prepared(
-    select(
-        runs.c.experiment,
-        runs.c.number,
-        runs.c.state,
-        runs.c["values"],
-        runs.c.end_reason,
-        runs.c.attempt,
-        runs.c.metadata,
-        experiments.c.epoch,
-    )
-    .select_from(runs.outerjoin(experiments, runs.c.experiment == experiments.c.id))
-    .where(runs.c.id == bindparam("sought"))
-)
-_INSERT = Prepared(insert(runs).returning(runs.c.id))
-_UPDATE = Prepared(update(runs).where(runs.c.id == bindparam("sought")))
-
-
-class FoundRun(NamedTuple):
-    """What the writes about a run need to know of it."""
-
-    experiment: int | None
-    number: int
-    state: str
-    values: str
-    end_reason: str
-    attempt: int
-    metadata: str
-    epoch: int | None
-
+from heliostat_trackers.unit_of_work import FoundRun, UnitOfWork
 
 RunWrite = StartRun | RetryRun | LogCheckpoints | UpdateRun | LogText | LogLateValues | AddFile | FinishRun
 
@@ -85,7 +38,7 @@ _REPLACED = ("name", "model", "source_hash", "note", "favorite", "archived")
 _SPEC = select(experiments.c.spec).where(experiments.c.id == bindparam("sought"))
 
 
-def create_run(connection: Connection, write: CreateRun) -> Effect:
+def create_run(unit: UnitOfWork, write: CreateRun) -> Effect:
     """Record the run under the next number of its experiment, 0 outside experiments.
 
     Raises:
@@ -94,34 +47,31 @@ def create_run(connection: Connection, write: CreateRun) -> Effect:
     """
     project, number = write.project, 0
     if write.experiment is None:
-        settle_project(connection, project, write.time)
+        unit.project(project, write.time)
     else:
-        found = _EXPERIMENT.first(connection, {"sought": write.experiment})
-        if found is None:
-            raise no_experiment(write.experiment)
-        epoch, project, last = found
-        refuse_stale(write.epoch, epoch, write.experiment)
-        number = (last or 0) + 1
-    (id,) = _INSERT.first(connection, {"project": project, "number": number, **_new_row(write)})
+        experiment = unit.experiment(write.experiment, epoch=write.epoch)
+        experiment.last += 1
+        project, number = experiment.project, experiment.last
+    id = unit.add_run({"project": project, "number": number, **_new_row(write)})
     body = {"number": number, "state": State.ACTIVE.value}
     return Effect(write.experiment, id, number, attempt=1, body=body)
 
 
-def start_run(connection: Connection, write: StartRun) -> Effect:
+def start_run(unit: UnitOfWork, write: StartRun) -> Effect:
     """Record when the code began.
 
     Raises:
         NotFound: No such run.
         StaleSession: A newer session has taken over.
     """
-    found = found_run(connection, write)
+    found = unit.run(write.run, epoch=write.epoch, attempt=write.attempt)
     facts = merged_text(write.metadata, found.metadata)
     time = float(write.time)
-    _UPDATE.run(connection, {"sought": write.run, "started": time, "updated": time, "metadata": facts})
+    unit.change_run(found, {"started": time, "updated": time, "metadata": facts})
     return effect_of(write, found, {})
 
 
-def retry_run(connection: Connection, write: RetryRun) -> Effect:
+def retry_run(unit: UnitOfWork, write: RetryRun) -> Effect:
     """Begin the next attempt of a run that is active or lost, with nothing of the earlier one.
 
     Raises:
@@ -129,17 +79,17 @@ def retry_run(connection: Connection, write: RetryRun) -> Effect:
         Conflict: The run ended otherwise.
         StaleSession: A newer session has taken over.
     """
-    found = found_run(connection, write)
+    found = unit.run(write.run, epoch=write.epoch)
     _refuse_ended(write.run, found)
     attempt = found.attempt + 1
     blank = {"started": None, "ended": None, "failure": None, "values": "{}", "end_reason": ""}
     changes = {**blank, "state": State.ACTIVE.value, "attempt": attempt, "updated": float(write.time)}
-    _UPDATE.run(connection, {"sought": write.run, **changes})
+    unit.change_run(found, changes)
     body = {"state": State.ACTIVE.value, "attempt": attempt, "reason": write.reason}
     return effect_of(write, found, body)
 
 
-def update_run(connection: Connection, write: UpdateRun) -> Effect:
+def update_run(unit: UnitOfWork, write: UpdateRun) -> Effect:
     """Lay facts over the run's, whatever its state.
 
     Raises:
@@ -147,27 +97,28 @@ def update_run(connection: Connection, write: UpdateRun) -> Effect:
         StaleSession: A newer session, or a later attempt, has taken over.
         InvalidValue: It would change a parameter that the experiment assigned.
     """
-    found = found_run(connection, write)
+    found = unit.run(write.run, epoch=write.epoch, attempt=write.attempt)
     changes: dict[str, Any] = {
         "updated": float(write.time),
         "values": numbers_text(write.values, found.values),
         "metadata": merged_text(write.metadata, found.metadata),
     }
     changes |= {name: value for name in _REPLACED if (value := getattr(write, name)) is not None}
-    changes |= _merged(connection, write, found)
-    _UPDATE.run(connection, {"sought": write.run, **changes})
+    changes |= _merged(unit, write, found)
+    unit.change_run(found, changes)
     return effect_of(write, found, {})
 
 
-def _merged(connection: Connection, write: UpdateRun, found: FoundRun) -> dict[str, str]:
+def _merged(unit: UnitOfWork, write: UpdateRun, found: FoundRun) -> dict[str, str]:
     """Texts of the rarer mappings that the write changes; they are read only then."""
     names = [name for name in _MERGED if getattr(write, name)] + (["tags"] if write.tags else [])
     if not names:
         return {}
     if write.assignments and found.experiment is not None:
-        _refuse_assigned(connection, write, found.experiment)
+        _refuse_assigned(unit.connection, write, found.experiment)
+    unit.settle()
     columns = select(*(runs.c[name] for name in names)).where(runs.c.id == write.run)
-    before = dict(zip(names, connection.execute(columns).one(), strict=True))
+    before = dict(zip(names, unit.connection.execute(columns).one(), strict=True))
     return {
         name: tags_text(write.tags, text) if name == "tags" else merged_text(getattr(write, name), text, name)
         for name, text in before.items()
@@ -183,7 +134,7 @@ def _refuse_assigned(connection: Connection, write: UpdateRun, experiment: int) 
         raise InvalidValue("assignments", rule, given=changed, remedy="Log other names beside them.")
 
 
-def finish_run(connection: Connection, write: FinishRun) -> Effect:
+def finish_run(unit: UnitOfWork, write: FinishRun) -> Effect:
     """End a run that is active or lost.
 
     Raises:
@@ -196,7 +147,7 @@ def finish_run(connection: Connection, write: FinishRun) -> Effect:
     if state.is_open:
         remedy = "Use completed, early_stopped, failed, lost or cancelled."
         raise InvalidValue("state", "must be an end", given=str(state), remedy=remedy)
-    found = found_run(connection, write)
+    found = unit.run(write.run, epoch=write.epoch, attempt=write.attempt)
     _refuse_ended(write.run, found)
     changes = {
         "state": state.value,
@@ -207,27 +158,8 @@ def finish_run(connection: Connection, write: FinishRun) -> Effect:
         "failure": failure_text(write.failure),
         "metadata": merged_text(write.metadata, found.metadata),
     }
-    _UPDATE.run(connection, {"sought": write.run, **changes})
+    unit.change_run(found, changes)
     return effect_of(write, found, {"state": state.value, "reason": write.reason})
-
-
-def found_run(connection: Connection, write: RunWrite) -> FoundRun:
-    """The present row of the write's run.
-
-    Raises:
-        NotFound: No such run.
-        StaleSession: A newer session has taken over.
-    """
-    found = _FOUND.first(connection, {"sought": write.run})
-    if found is None:
-        raise no_run(write.run)
-    run = FoundRun(*found)
-    refuse_stale(write.epoch, run.epoch, run.experiment)
-    attempt = getattr(write, "attempt", None)
-    if attempt is not None and attempt != run.attempt:
-        rule = f"run {write.run} is at its attempt {run.attempt}"
-        raise StaleSession(rule, given=attempt, remedy="Stop this worker: another one has the run.")
-    return run
 
 
 def _refuse_ended(run: int, found: FoundRun) -> None:

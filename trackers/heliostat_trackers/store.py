@@ -1,4 +1,4 @@
-"""The run log in one SQLite file."""
+"""The run log in a SQLite file or a PostgreSQL database."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from functools import cached_property
 from typing import NoReturn
 
-from sqlalchemy import Connection
+from sqlalchemy import Connection, Engine
 
 from heliostat.errors import StorageError
 from heliostat.ports import (
@@ -22,45 +22,54 @@ from heliostat.ports import (
     Tag,
     TokenRecord,
 )
+from heliostat.query import RunPage, RunQuery
 from heliostat.trial import Run
 from heliostat.writes import Reply, Write
 from heliostat_trackers import attachment_reads, reads
-from heliostat_trackers.engines import SCHEME, log_path, reading_engine, writing_engine
+from heliostat_trackers.engines import Database, database_at
 from heliostat_trackers.faults import closed_error, translated
+from heliostat_trackers.query import read_page
+from heliostat_trackers.retries import retried
 from heliostat_trackers.tables import check_tables, settle_tables
-from heliostat_trackers.writer import Writer
+from heliostat_trackers.writer import PATIENCE, Writer
+
+OPENING = 10.0
+"""Seconds for which opening waits for a server: one that restarts is back by then, a wrong name is not."""
 
 
 class SqlRunLog:
-    """A :class:`heliostat.ports.RunLog` in a SQLite file.
+    """A :class:`heliostat.ports.RunLog` in a SQLite file or a PostgreSQL database.
 
     Safe for many threads. Several processes may open the same file, on the same machine: SQLite's write-ahead
-    log needs shared memory and does not work over NFS. A log must not be used across ``fork`` and cannot be
-    pickled; pass :attr:`url` instead. Mappings in a write must not be changed after it was submitted.
+    log needs shared memory and does not work over NFS. Several machines may open the same database. A log
+    must not be used across ``fork`` and cannot be pickled; pass its address instead. Mappings in a write must
+    not be changed after it was submitted.
 
     Args:
-        url: ``sqlite:///path``; a missing file or folder is made.
+        url: ``sqlite:///path``, where a missing file or folder is made, or ``postgresql://user@host/name``.
         clock: Seconds since the epoch, for the times of events.
+        patience: Seconds for which writes and new readings wait for a server that cannot be reached.
+
+    Attributes:
+        url: Its address without a password: for messages, files and other processes that know the password.
+        private_url: Its address with the password: for the user's own workers, never for printing.
 
     Raises:
-        StorageError: The file cannot be made or opened, is not a run log, or is a newer Heliostat's.
+        StorageError: It cannot be made or opened, is not a run log, or is another version's.
     """
 
-    def __init__(self, url: str, *, clock: Callable[[], float] = time.time) -> None:
-        path = log_path(url)
-        self.url = f"{SCHEME}{path}"
-        self._reading, writing = reading_engine(path), writing_engine(path)
-        try:
-            # Looked at first: the writer's connection turns the file's journal into a write-ahead log, which
-            # must not happen to another program's file.
-            with translated(self.url), self._reading.connect() as connection:
-                check_tables(connection)
-            with translated(self.url), writing.begin() as connection:
-                settle_tables(connection)
-        finally:
-            self._reading.dispose()
+    def __init__(
+        self, url: str, *, clock: Callable[[], float] = time.time, patience: float = PATIENCE
+    ) -> None:
+        database = database_at(url)
+        self.url, self.private_url = database.url, database.private_url
+        self._patience = patience
+        self._reading = database.reading_engine()
+        with translated(self.url):
+            opening = min(patience, OPENING)
+            retried(lambda: settle(database, self._reading), seconds=opening, url=self.url)
         self._is_closed = False
-        self._writer = Writer(writing, url=self.url, clock=clock)
+        self._writer = Writer(database, clock=clock, patience=patience)
 
     def submit(self, write: Write) -> Future[Reply]:
         """Queue a write; the future is done once it is durable, or holds the error that refused it.
@@ -115,6 +124,11 @@ class SqlRunLog:
         """
         with self._snapshot() as connection:
             return reads.read_run(connection, id)
+
+    def query(self, query: RunQuery, *, project: str | None = None, experiment: int | None = None) -> RunPage:
+        """The runs that a query asks for, without curves."""
+        with self._snapshot() as connection:
+            return read_page(connection, query, experiment, project)
 
     @cached_property
     def identity(self) -> str:
@@ -198,14 +212,38 @@ class SqlRunLog:
     def _snapshot(self) -> Iterator[Connection]:
         if self._is_closed:
             raise closed_error(self.url)
-        with translated(self.url), self._reading.connect() as connection:
-            yield connection
+        with translated(self.url):
+            # Only the connecting is repeated: what follows may have been read in part.
+            connection = retried(self._reading.connect, seconds=self._patience, url=self.url)
+            with connection:
+                yield connection
 
 
 def open_log(url: str) -> SqlRunLog:
-    """The run log at ``sqlite:///path``, made if it is not there.
+    """The run log at a URL, made if it is not there.
 
     Raises:
-        StorageError: The file cannot be made or opened, is not a run log, or is a newer Heliostat's.
+        StorageError: It cannot be made or opened, is not a run log, or is another version's.
     """
     return SqlRunLog(url)
+
+
+def settle(database: Database, reading: Engine) -> None:
+    """Make the tables of a new log, or check those of an old one.
+
+    Raises:
+        StorageError: It is not a run log, or another version's.
+        DBAPIError: It cannot be made or opened.
+    """
+    try:
+        # Looked at first: the writer's connection turns the file's journal into a write-ahead log, which
+        # must not happen to another program's file.
+        with reading.connect() as connection:
+            check_tables(connection)
+        reading.dispose()
+        with database.turns.turn(), database.writing_engine().begin() as connection:
+            settle_tables(connection)
+    except BaseException:
+        reading.dispose()
+        database.turns.close()
+        raise

@@ -260,7 +260,7 @@ def settle_tables(connection: Connection) -> None:
     Call it in a transaction that excludes other writers: several processes may open a new log at once.
 
     Raises:
-        StorageError: The tables are another program's, or a newer Heliostat's.
+        StorageError: The tables are another program's, or another version's.
     """
     if not check_tables(connection):
         metadata.create_all(connection)
@@ -272,24 +272,40 @@ def check_tables(connection: Connection) -> bool:
     """Whether the database holds our tables; it does not if it is empty.
 
     Raises:
+        StorageError: The tables are another program's, or another version's.
+    """
+    version = found_version(connection)
+    if version is None:
+        return False
+    if version < VERSION:
+        rule = f"this Heliostat works with run logs of schema {VERSION}"
+        remedy = "The log is of an older Heliostat. Bring it up to date with: heliostat log migrate"
+        raise StorageError(rule, given=version, remedy=remedy, code="HS-STORAGE-015")
+    return True
+
+
+def found_version(connection: Connection) -> int | None:
+    """The schema's version, at most ours; ``None`` in an empty database.
+
+    Raises:
         StorageError: The tables are another program's, or a newer Heliostat's.
     """
     found = inspect(connection).get_table_names()
     if not found:
-        return False
-    version = _found_version(connection) if meta.name in found else None
+        return None
+    version = _stored_version(connection) if meta.name in found else None
     if version is None:
         rule = "the database must hold a run log, but its tables are another program's"
-        remedy = "Give the run log a file of its own."
+        remedy = "Give the run log a file, a database or a schema of its own."
         raise StorageError(rule, given=sorted(found)[:5], remedy=remedy, code="HS-STORAGE-006")
     if version > VERSION:
         rule = f"this Heliostat reads run logs up to schema {VERSION}"
         remedy = "The log was written by a newer Heliostat: upgrade with pip install -U heliostat."
         raise StorageError(rule, given=version, remedy=remedy, code="HS-STORAGE-007")
-    return True
+    return version
 
 
-def _found_version(connection: Connection) -> int | None:
+def _stored_version(connection: Connection) -> int | None:
     if "key" not in {column["name"] for column in inspect(connection).get_columns(meta.name)}:
         return None
     text = connection.scalar(select(meta.c.value).where(meta.c.key == VERSION_KEY))

@@ -16,16 +16,21 @@ from dataclasses import dataclass, field
 from queue import Empty, SimpleQueue
 from typing import NoReturn
 
-from sqlalchemy import Connection, Engine
+from sqlalchemy import Connection
 
 from heliostat.errors import StorageError
 from heliostat.writes import Reply, Write
 from heliostat_trackers.batch import Item, apply_batch
 from heliostat_trackers.columns import digest_of
+from heliostat_trackers.engines import Database
 from heliostat_trackers.faults import closed_error, storage_error
+from heliostat_trackers.retries import retried
 
 LARGEST_BATCH = 512
 """Bounds how long the first write of a batch waits for the last one to be applied."""
+
+PATIENCE = 30.0
+"""Seconds for which a lost connection is made anew: a restart of the database must not fail a sweep."""
 
 
 @dataclass(frozen=True)
@@ -37,15 +42,18 @@ class Writer:
     """Applies writes in the order in which they were submitted, many to a commit.
 
     Args:
-        engine: Makes connections whose transactions exclude other writers.
-        url: The log's URL, for errors.
+        database: Where they go.
         clock: Seconds since the epoch, for events.
+        patience: How long a batch is sent again while the connection is lost, in seconds. That is safe: the
+            keys tell whether it had arrived.
     """
 
-    def __init__(self, engine: Engine, *, url: str, clock: Callable[[], float]) -> None:
-        self._engine = engine
-        self._url = url
+    def __init__(self, database: Database, *, clock: Callable[[], float], patience: float = PATIENCE) -> None:
+        self._engine = database.writing_engine()
+        self._turns = database.turns
+        self._url = database.url
         self._clock = clock
+        self._patience = patience
         self._queue: SimpleQueue[_Item | Future[None]] = SimpleQueue()
         self._lock = threading.Lock()
         self._is_closed = False
@@ -129,6 +137,7 @@ class Writer:
                 if isinstance(barrier, Future):
                     barrier.set_result(None)
         self._disconnect()
+        self._turns.close()
 
     def _taken(self) -> list[_Item | Future[None]]:
         batch = [self._queue.get()]
@@ -140,17 +149,23 @@ class Writer:
         return batch
 
     def _outcomes(self, items: list[_Item]) -> list[Reply | Exception]:
-        """One outcome for each item, in one transaction; if that fails, all of them fail."""
+        """One outcome for each item; if their transaction fails, all of them fail."""
         if not items:
             return []
         try:
-            if self._connection is None:
-                self._connection = self._engine.connect()
-            return apply_batch(self._connection, items, self._clock())
+            return retried(lambda: self._applied(items), seconds=self._patience, url=self._url)
         except Exception as error:  # whatever it is, the callers must hear of it and the thread live on
-            cause = error
-        self._disconnect()
-        return [storage_error(cause, self._url) for _ in items]
+            return [storage_error(error, self._url) for _ in items]
+
+    def _applied(self, items: list[_Item]) -> list[Reply | Exception]:
+        try:
+            with self._turns.turn():
+                if self._connection is None:
+                    self._connection = self._engine.connect()
+                return apply_batch(self._connection, items, self._clock())
+        except BaseException:
+            self._disconnect()
+            raise
 
     def _disconnect(self) -> None:
         connection, self._connection = self._connection, None

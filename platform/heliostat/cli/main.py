@@ -15,7 +15,11 @@ COMMANDS = {
     "demo": "heliostat.cli.demo",
     "doctor": "heliostat.cli.doctor",
     "export": "heliostat.cli.export",
+    "import": "heliostat.cli.import_",
+    "log": "heliostat.cli.log",
     "ls": "heliostat.cli.ls",
+    "mlflow": "heliostat.cli.mlflow",
+    "run": "heliostat.cli.run",
     "show": "heliostat.cli.show",
 }
 

@@ -22,6 +22,7 @@ from heliostat.errors import Conflict, InvalidValue, NotFound, StaleSession, Sto
 from heliostat.ports import RunLog
 from heliostat.testing.attachments import Attachments
 from heliostat.testing.run_life import check_run_life
+from heliostat.testing.run_queries import RunQueries
 from heliostat.testing.run_records import SPEC, OpenLog, known
 from heliostat.trial import Checkpoint, Failure, Measurement, State
 from heliostat.writes import (
@@ -49,7 +50,7 @@ TEXTS = (
 NOWHERE = 987_654_321
 
 
-class RunLogContract(Attachments):
+class RunLogContract(Attachments, RunQueries):
     """Rules of :class:`heliostat.ports.RunLog`; subclasses override the fixture ``open_log``."""
 
     def test_acknowledged_is_there_after_reopening(

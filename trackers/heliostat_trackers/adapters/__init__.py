@@ -1,0 +1,1 @@
+"""Adapters: other optimizers' trials as runs, while they happen."""
