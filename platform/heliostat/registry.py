@@ -82,7 +82,8 @@ def open_log(url: str | Path | None = None) -> RunLog:
     scheme = text.partition("://")[0].partition("+")[0]
     if scheme not in names(LOGS):
         rule = "names a store that is not installed"
-        raise InvalidValue("log", rule, given=text, remedy=f"Known schemes: {', '.join(names(LOGS))}.")
+        shown = re.sub(r"(://[^/@]*?):[^@]*@", r"\1:***@", text)  # never print a password
+        raise InvalidValue("log", rule, given=shown, remedy=f"Known schemes: {', '.join(names(LOGS))}.")
     return cast(RunLog, load(LOGS, scheme)(text))
 
 

@@ -10,7 +10,8 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Mapping
-from dataclasses import is_dataclass
+from dataclasses import MISSING, fields, is_dataclass
+from functools import cache
 from hashlib import blake2b
 from typing import Any
 
@@ -22,6 +23,7 @@ _FLOAT = "$float"
 _MARK = '{"$float":'
 # A text in the data cannot look like the mark: JSON escapes its quotes.
 
+_REQUIRED = object()
 _NOT_CONTENT = frozenset(("key", "time", "epoch"))
 
 
@@ -46,13 +48,20 @@ def digest_of(write: Write) -> str:
     """A fingerprint of a write's content.
 
     Key, time and epoch are left out: a request that is sent again later, or by the successor of a dead
-    driver, is the same request.
+    driver, is the same request. So are fields at their defaults: a later version with more fields sends the
+    same request.
 
     Raises:
         InvalidValue: Something in the write has no JSON form.
     """
-    content = {name: value for name, value in vars(write).items() if name not in _NOT_CONTENT}
-    kind = type(write).__name__
+    made_of: Any = type(write)
+    usual = _usual(made_of)
+    content = {
+        name: value
+        for name, value in vars(write).items()
+        if name not in _NOT_CONTENT and not _is_usual(value, usual.get(name, _REQUIRED))
+    }
+    kind = made_of.__name__
     if isinstance(write, AddFile):
         content["content"] = blake2b(bytes(write.content), digest_size=16).hexdigest()
     try:
@@ -60,6 +69,19 @@ def digest_of(write: Write) -> str:
     except (TypeError, ValueError, RecursionError) as error:
         raise _unwritable(kind, error) from None
     return blake2b(text.encode(), digest_size=16).hexdigest()
+
+
+@cache
+def _usual(kind: Any) -> dict[str, Any]:
+    return {
+        item.name: {} if item.default_factory is dict else item.default
+        for item in fields(kind)
+        if item.default is not MISSING or item.default_factory is dict
+    }
+
+
+def _is_usual(value: Any, usual: Any) -> bool:
+    return type(value) is type(usual) and bool(value == usual)
 
 
 def free_text(value: Any, field: str) -> str:

@@ -25,6 +25,7 @@ _LOCK_CLASS = 0x48454C49
 """Sets our lock apart from those of other programs in the same database."""
 
 _LOCK = f"SELECT pg_advisory_xact_lock({_LOCK_CLASS}, quote_ident(current_schema())::regnamespace::oid::int4)"
+_BEGIN = f"BEGIN ISOLATION LEVEL READ COMMITTED; {_LOCK}"
 _WRITER = (
     "SET synchronous_commit = on",  # an acknowledged write must survive a power cut
     f"SET lock_timeout = '{LOCK_SECONDS}s'",
@@ -83,9 +84,12 @@ class PostgresDatabase:
         """Connections for the one writer: each transaction holds the log's lock from its first statement."""
         engine = self._engine("READ COMMITTED", _WRITER, poolclass=NullPool)
 
-        # Each later statement sees what the earlier holders of the lock have committed.
+        # Each later statement sees what the earlier holders of the lock have committed. Both statements go in
+        # one round trip, past the bookkeeping of SQLAlchemy and psycopg.
         def begun(connection: Connection) -> None:
-            connection.exec_driver_sql(_LOCK)
+            driver: Any = connection.connection.driver_connection
+            driver.autocommit = True
+            driver.execute(_BEGIN).close()
 
         event.listen(engine, "begin", begun)
         return engine

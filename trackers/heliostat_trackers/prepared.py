@@ -18,6 +18,7 @@ from sqlalchemy.sql.selectable import SelectBase
 
 Parameters = Mapping[str, Any]
 
+_CURSOR = "heliostat.cursor"
 _NAMED = re.compile(r"%\((\w+)\)s")
 
 
@@ -38,10 +39,7 @@ class Prepared:
         Raises:
             DBAPIError: As SQLAlchemy itself would raise it.
         """
-        text, names = self._text(connection, parameters)
-        with _cursor(connection, text) as cursor:
-            cursor.execute(text, _bound(parameters, names))
-            return cursor.fetchone()
+        return next(iter(self.all(connection, parameters)), None)
 
     def all(self, connection: Connection, parameters: Parameters) -> list[Any]:
         """All rows as tuples."""
@@ -58,6 +56,9 @@ class Prepared:
 
     def run_many(self, connection: Connection, rows: Sequence[Parameters]) -> None:
         """Execute for its effect with each of several rows of the same columns."""
+        if len(rows) == 1:  # drivers make much more of several
+            self.run(connection, rows[0])
+            return
         text, names = self._text(connection, rows[0])
         with _cursor(connection, text) as cursor:
             cursor.executemany(text, [_bound(row, names) for row in rows])
@@ -92,11 +93,12 @@ def _bound(row: Parameters, names: tuple[str, ...]) -> list[Any]:
 
 @contextmanager
 def _cursor(connection: Connection, text: str) -> Iterator[Any]:
+    """The one cursor that the driver's connection keeps for these statements; all of its results are read."""
     driver = connection.dialect.loaded_dbapi
-    cursor = connection.connection.cursor()
+    cursor = connection.info.get(_CURSOR)
+    if cursor is None:
+        cursor = connection.info[_CURSOR] = connection.connection.cursor()
     try:
         yield cursor
     except driver.Error as error:
         raise DBAPIError.instance(text, None, error, driver.Error, dialect=connection.dialect) from error
-    finally:
-        cursor.close()

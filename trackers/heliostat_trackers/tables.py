@@ -15,6 +15,7 @@ from sqlalchemy import (
     Connection,
     Float,
     ForeignKey,
+    ForeignKeyConstraint,
     Index,
     Integer,
     LargeBinary,
@@ -128,15 +129,19 @@ metric_names = Table(
     Column("name", Text, nullable=False, unique=True),
 )
 
+# Points are most of a log. Their run and metric were looked up in the same transaction and are never deleted;
+# PostgreSQL would look again for each point, at half the price of storing it.
 checkpoints = Table(
     "checkpoints",
     metadata,
-    Column("run", ForeignKey("runs.id"), primary_key=True),
+    Column("run", Integer, primary_key=True, autoincrement=False),
     Column("attempt", Integer, primary_key=True),
     Column("step", BigInteger, primary_key=True, autoincrement=False),
-    Column("metric", ForeignKey("metric_names.id"), primary_key=True),
+    Column("metric", Integer, primary_key=True, autoincrement=False),
     Column("value", Float),
     Column("time", Float, nullable=False),
+    ForeignKeyConstraint(["run"], ["runs.id"]).ddl_if(dialect="sqlite"),
+    ForeignKeyConstraint(["metric"], ["metric_names.id"]).ddl_if(dialect="sqlite"),
     sqlite_with_rowid=False,
 )
 
