@@ -7,6 +7,7 @@ import subprocess
 import sys
 import threading
 import time
+from contextlib import closing
 
 import pytest
 
@@ -40,7 +41,8 @@ def _own_log(log_url, monkeypatch):
 
 @pytest.fixture
 def log(log_url):
-    return shared_log(log_url)
+    with closing(shared_log(log_url)) as opened:
+        yield opened
 
 
 def git(folder, *words):
@@ -119,7 +121,7 @@ def test_everything_can_be_switched_off(log, repository):
     train(repository, HELIOSTAT_CAPTURE="-output,-packages,-git")
     nothing, host, most = log.runs()
     assert (nothing.dev_metadata, log.texts(nothing.id), nothing.user) == ({}, {}, "")
-    assert set(host.dev_metadata) == {"host", "user", "cpus", "os"}
+    assert set(host.dev_metadata) == {"host", "user", "cpus", "os", "process"}
     assert set(log.texts(most.id)) == {"source"}
     assert {run.state for run in log.runs()} == {State.COMPLETED}
 

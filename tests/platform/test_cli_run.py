@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import time
+from contextlib import closing
 
 import pytest
 
@@ -38,7 +39,8 @@ def _own_log(log_url, monkeypatch):
 
 @pytest.fixture
 def log(log_url):
-    return shared_log(log_url)
+    with closing(shared_log(log_url)) as opened:
+        yield opened
 
 
 def run(*words, folder=None, **more):
@@ -213,6 +215,20 @@ def test_when_run_itself_is_killed_what_was_streamed_is_there(log):
     assert log.texts(only(log).id)["stdout"] == "precious\n"
     assert only(log).state is State.ACTIVE
     assert only(log).dev_metadata["command"]
+
+
+def test_a_run_whose_process_was_killed_is_lost_when_somebody_looks(log):
+    with start("--", sys.executable, "-c", "input()", stdin=subprocess.PIPE) as process:
+        until(lambda: log.runs() and "process" in only(log).dev_metadata)
+        settled = subprocess.run(
+            [*HELIOSTAT[:-1], "log", "settle"], capture_output=True, text=True, check=True
+        )
+        assert settled.stdout == "nothing was left behind\n"
+        process.kill()
+        process.wait(60)
+    settled = subprocess.run([*HELIOSTAT[:-1], "log", "settle"], capture_output=True, text=True, check=True)
+    assert settled.stdout == f"run {only(log).id} ({only(log).name}) is lost\n"
+    assert (only(log).state, only(log).failure.kind) == (State.LOST, "lost")
 
 
 def test_a_reader_that_goes_away_ends_the_command_as_it_would_alone(log):

@@ -10,6 +10,7 @@ import re
 import subprocess
 import sys
 import threading
+from contextlib import closing
 from pathlib import Path
 
 import numpy as np
@@ -35,7 +36,8 @@ def _own_log(log_url, monkeypatch):
 
 @pytest.fixture
 def log(log_url):
-    return shared_log(log_url)
+    with closing(shared_log(log_url)) as opened:
+        yield opened
 
 
 def only(log):
@@ -341,6 +343,7 @@ def test_a_clock_that_goes_back_takes_no_run_with_it(log):
     ended = run.end()
     assert [point.time for point in ended.curve] == [5000.0, 5000.0, 6000.0]
     assert ended.ended >= ended.started
+    assert made.end() == ended
 
 
 def test_what_the_log_cannot_keep_is_never_lost_in_silence(tmp_path):
@@ -630,6 +633,7 @@ def test_archiving(log):
     assert run.read().archived
     hs.unarchive_run(str(run.id))
     assert not run.read().archived
+    run.end()
 
 
 def test_uploading_runs_is_all_or_nothing(log):

@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from heliostat.cli.options import json_option, log_option, print_json
+from heliostat.cli.options import existing_log, json_option, log_option, print_json
 from heliostat.registry import MAINTENANCE, load, log_url
 
 FAULTY = 1
@@ -84,6 +84,16 @@ def migrate(log_url: str | None, as_json: bool) -> None:
     click.echo(f"{done.url}: schema {done.before} is now {done.after}")
     if done.copy is not None:
         click.echo(f"  as it was: {done.copy}")
+
+
+@command.command()
+@log_option
+def settle(log_url: str | None) -> None:
+    """End as lost the runs whose process was on this machine and is gone."""
+    from heliostat.tracking.left_behind import end_left_behind
+
+    ended = end_left_behind(existing_log(log_url))
+    click.echo("\n".join(f"run {run.id} ({run.name}) is lost" for run in ended) or "nothing was left behind")
 
 
 def _address(url: str | None) -> str:

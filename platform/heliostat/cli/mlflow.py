@@ -17,6 +17,8 @@ INTERRUPTED = 130
 _EVERY = 1.0
 """Seconds between lines that only tell how far it is."""
 
+_MOST_ADDRESSES = 10
+
 
 @click.group()
 def command() -> None:
@@ -101,7 +103,7 @@ class _Teller:
 
     def _tell_addresses(self) -> None:
         for name, address in self.progress.addresses.items():
-            if name not in self._addresses:
+            if name not in self._addresses and len(self._addresses) < _MOST_ADDRESSES:
                 self._addresses.add(name)
                 click.echo(f"{name}: {address}")
 

@@ -12,6 +12,7 @@ The public names are those of :mod:`heliostat`; code that was written for the ``
     current      which run is meant when none is named
     global_run   the run that this process is
     calls        the log_* calls without a run
+    left_behind  runs whose process is gone without a word
     capture      what is recorded without being asked
     command      a tracked program of any kind
     adapters     finding who can track an optimizer's object

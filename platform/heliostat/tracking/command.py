@@ -10,7 +10,7 @@ import sys
 import threading
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any, BinaryIO
 
 from heliostat import outcome as ends
@@ -81,13 +81,20 @@ def _streamed(process: subprocess.Popen[bytes], run: RunContext | None) -> str:
             pump = _Pump(source, getattr(sys, name).buffer, hear)
             pump.start()
             pumps.append(pump)
-    process.wait()
+    _wait_for(process)
     for pump in pumps:
         while pump.is_alive() and pump.has_moved():
             pump.join(_AFTERWARDS)
     if run is not None:
         shipper().settle(run)
     return "".join(last)[-TAIL:]
+
+
+def _wait_for(process: subprocess.Popen[bytes]) -> None:
+    # Never for long at once: a signal that comes just before a blocking call would be handled only after it.
+    while process.returncode is None:
+        with suppress(subprocess.TimeoutExpired):
+            process.wait(1.0)
 
 
 def _heard(run: RunContext | None, stream: str, last: deque[str] | None) -> Callable[[str], None]:

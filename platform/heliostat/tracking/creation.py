@@ -11,10 +11,12 @@ from typing import Any
 
 from heliostat.ports import RunLog
 from heliostat.tracking import given
+from heliostat.tracking.capture.background import once
 from heliostat.tracking.capture.machine import user
 from heliostat.tracking.capture.parts import Parts, read_parts
 from heliostat.tracking.capture.session import CaptureSession
 from heliostat.tracking.farewell import end_with_process
+from heliostat.tracking.left_behind import PROCESS, end_left_behind, this_process
 from heliostat.tracking.projects import log_of, present_project
 from heliostat.tracking.run_context import RunContext
 from heliostat.trial import Run
@@ -79,6 +81,9 @@ def open_run(
     known = Run(reply.run or 0, project=write.project, name=name, assignments=write.assignments)
     run = RunContext(opened, known, capture=session, is_own=True)
     opened.submit(StartRun(run.id, time=write.time, attempt=run.attempt))
+    if "host" in session.parts:
+        opened.submit(UpdateRun(run.id, time=write.time, dev_metadata={PROCESS: this_process()}))
+        once(f"what was left behind in {opened.url}", lambda: end_left_behind(opened))
     end_with_process(run)
     session.begin(run)
     return run
