@@ -176,6 +176,7 @@ class MirroredRun:
 
 REFUSALS = {
     "refuse": (400, {}, b'{"error_code": "INVALID_PARAMETER_VALUE", "message": "no"}'),
+    "fail": (500, {}, b'{"error_code": "INTERNAL_ERROR", "message": "no"}'),
     "forbid": (403, {}, b'{"error_code": "PERMISSION_DENIED", "message": "no"}'),
 }
 
@@ -186,8 +187,8 @@ class Proxy:
     Args:
         server: The real one.
         spoil: Called with each request's path. ``None`` passes it on; ``"drop"`` carries it out and hides the
-            answer; a number carries it out that many seconds later and hides the answer; ``"refuse"`` and
-            ``"forbid"`` answer 400 and 403 instead.
+            answer; a number carries it out that many seconds later and hides the answer; ``"refuse"``,
+            ``"forbid"`` and ``"fail"`` answer 400, 403 and 500 instead.
     """
 
     def __init__(self, server, spoil):

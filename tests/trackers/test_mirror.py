@@ -3,6 +3,7 @@
 import json
 import os
 import random
+import shutil
 import signal
 import subprocess
 import sys
@@ -17,6 +18,7 @@ from heliostat.cli import main
 from heliostat.errors import Conflict, InvalidValue
 from heliostat.registry import open_log
 from heliostat.testing.browser import chromium, watched_page
+from heliostat.testing.postgres import server_programs, shared_server
 from heliostat.trial import Checkpoint, Failure, Measurement, State
 from heliostat.writes import (
     AddFile,
@@ -382,6 +384,49 @@ def test_a_creation_that_happens_late_is_found(log, experiment, mlflow_server):
     assert len(mlflow_server.runs(log.identity, view="ALL")) == 2
 
 
+def test_a_restored_log_is_compared_anew(log_url, mlflow_server):
+    """What MLflow holds of a future that a restored log does not have is replaced by what it has."""
+    path = Path(log_url.removeprefix("sqlite:///"))
+    log = open_log(log_url)
+    log.apply(CreateRun(None, {"x": 1}, time=BORN))
+    log.close()
+    shutil.copy(path, path.with_suffix(".backup"))
+    for value in (2, 3):
+        log = open_log(log_url)
+        log.apply(CreateRun(None, {"x": value}, time=BORN + value))
+        mirror(log, mlflow_server.url)
+        log.close()
+        shutil.copy(path.with_suffix(".backup"), path)
+    found = mlflow_server.runs(log.identity)
+    assert [run.params["x"] for run in found] == ["1", "3"]
+
+
+@pytest.mark.skipif(server_programs() is None, reason="no PostgreSQL server on this machine")
+def test_a_log_in_postgresql(mlflow_server):
+    """The place of the one mirror is a lock in the database."""
+    log = open_log(shared_server().new_schema())
+    log.apply(CreateRun(None, {"x": 1}, time=BORN))
+    with start_mirror(log, mlflow_server.url) as background:
+        assert background.flush()
+        with pytest.raises(Conflict, match="one mirror at a time"):
+            mirror(log, mlflow_server.url)
+    assert mirror(log, mlflow_server.url).runs == 0
+    assert only(mlflow_server.runs(log.identity)).params == {"x": "1"}
+    log.close()
+
+
+def test_a_database_of_our_own(log, experiment, tmp_path):
+    """Named on purpose it works, and its files lie beside it."""
+    finish(log, create(log, experiment))
+    uri = f"sqlite:///{tmp_path / 'private.db'}"
+    for runs in (1, 0):
+        command = [*SYNC, "--log", log.url, "--uri", uri]
+        done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=tmp_path)
+        assert f"mirrored {runs} run" in done.stdout, done.stderr
+    assert [path.name for path in tmp_path.glob("private.db-files/**/*.json")] == ["run.json"]
+    assert not (tmp_path / "mlruns").exists()
+
+
 def test_one_mirror_at_a_time(log, experiment, mlflow_server):
     """A second one is refused, or waits; afterwards it finds all done."""
     create(log, experiment)
@@ -476,6 +521,33 @@ def test_a_run_that_the_server_will_not_take_stops_no_other(log, experiment, mlf
         done = mirror(log, proxy.url)
     assert done.refused == {}
     assert [run.run for run in mlflow_server.runs(log.identity)] == runs
+
+
+def test_a_run_at_which_the_server_fails_is_named_and_tried_again(log, experiment, mlflow_server):
+    """Even one that fails without end: the run is named, and a later mirror brings it."""
+    finish(log, create(log, experiment))
+    with Proxy(mlflow_server, lambda path: "fail" if path.endswith("runs/log-batch") else None) as proxy:
+        done = mirror(log, proxy.url)
+    assert "failed 3 times" in done.refused[1]
+    assert only(mlflow_server.runs(log.identity)).metrics == {}
+    assert mirror(log, mlflow_server.url).refused == {}
+    assert only(mlflow_server.runs(log.identity)).metrics == {"accuracy": 0.9}
+
+
+def test_files_that_cannot_be_stored_stop_nothing(log, experiment, mlflow_server):
+    """The file store is often another program than the server."""
+    run = create(log, experiment)
+    finish(log, run)
+    with Proxy(mlflow_server, lambda path: "forbid" if "mlflow-artifacts" in path else None) as proxy:
+        assert mirror(log, proxy.url).refused == {}
+    found = only(mlflow_server.runs(log.identity))
+    assert (found.status, found.metrics) == ("FINISHED", {"accuracy": 0.9})
+    assert "403" in found.tags["heliostat.artifacts_error"]
+    log.apply(UpdateRun(run, time=BORN + 90, note="again"))
+    mirror(log, mlflow_server.url)
+    found = only(mlflow_server.runs(log.identity))
+    assert "heliostat.artifacts_error" not in found.tags
+    assert mlflow_server.artifacts(found) == ["heliostat/run.json"]
 
 
 def test_a_closed_door_is_said_at_once(log, experiment):

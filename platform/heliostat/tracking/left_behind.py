@@ -53,7 +53,7 @@ def _beginning(process: int) -> int:
     """When a process began; 0 if there is none, -1 where the system does not say."""
     try:
         stat = Path(f"/proc/{process}/stat").read_text(encoding="utf-8", errors="replace")
-        # The name in parentheses may hold anything. The state follows (Z and X: dead), and 19 later the start.
+        # The name in parentheses may hold anything. The state follows (Z and X: dead), 19 later the start.
         fields = stat.rpartition(")")[2].split()
         return 0 if fields[0] in "ZX" else int(fields[19])
     except FileNotFoundError:

@@ -20,12 +20,16 @@ _finalized: set[int] = set()
 def remember(recorder: Recorder) -> None:
     """Let the recorder finish at the end of this program."""
     _all.add(recorder)
-    # What is registered last runs first: this must come before the log's own end.
-    atexit.unregister(leave)
-    atexit.register(leave)
+    go_first()
     if multiprocessing.parent_process() is not None and os.getpid() not in _finalized:
         _finalized.add(os.getpid())
         Finalize(None, leave, exitpriority=10)  # such processes end without atexit
+
+
+def go_first() -> None:
+    """A log was opened: studies must leave before it does. What is registered last runs first."""
+    atexit.unregister(leave)
+    atexit.register(leave)
 
 
 def hold(recorder: Recorder) -> None:

@@ -14,6 +14,7 @@ from heliostat.errors import Conflict
 from heliostat.ports import RunLog
 from heliostat.registry import shared_log
 from heliostat.writes import Reply, Write
+from heliostat_trackers.adapters import leaving
 
 logger = logging.getLogger("heliostat")
 
@@ -60,6 +61,7 @@ class Outbox:
             try:
                 if self._log is None:
                     self._log = shared_log(self._url)
+                    leaving.go_first()
                 self._log.submit(write).add_done_callback(partial(self._answered, then))
             except BaseException as error:
                 self._settle()

@@ -23,6 +23,7 @@ class Candidate:
     number: int
     params: Mapping[str, Any]
     splits: dict[int, Mapping[str, Any]] = field(default_factory=dict)
+    n_splits: int = 0
     scores: Scores | None = None
     is_started: bool = False
 
@@ -43,7 +44,6 @@ class Candidates:
         self._recorder = recorder
         self._resource: str | None = getattr(search, "resource", None)
         self._single = search.scoring if isinstance(search.scoring, str) else "score"
-        self._n_splits = search.n_splits_
         self._live: list[Candidate] = []
         self._present: list[Candidate] = []
         self._known = 0
@@ -68,9 +68,10 @@ class Candidates:
             for candidate in self._present:
                 candidate.splits, candidate.scores = {}, None
 
-    def sent(self, place: int, split: int) -> None:
+    def sent(self, place: int, splits: int) -> None:
         """A fit was handed to joblib: with one worker it begins now, with several it is next."""
         with self._recorder.shield():
+            self._present[place].n_splits = splits
             self._start(self._present[place])
 
     def received(self, place: int, split: int, result: Any) -> None:
@@ -82,7 +83,7 @@ class Candidates:
                 scores = scores_of_split(result, self._single)
                 finite = {name: score for name, score in scores.items() if math.isfinite(score)}
                 self._recorder.point(candidate.number, split, finite)
-            if len(candidate.splits) == self._n_splits:
+            if len(candidate.splits) == candidate.n_splits:
                 ordered = [candidate.splits[place] for place in sorted(candidate.splits)]
                 self._scored(candidate, summed_up(ordered, self._single))
 

@@ -13,8 +13,8 @@ SLOT = "parallel"
 class Observer(Protocol):
     """Is told of the tasks; must not raise."""
 
-    def sent(self, place: int, split: int) -> None:
-        """A fit of the candidate at that place was handed to joblib."""
+    def sent(self, place: int, splits: int) -> None:
+        """One of so many fits of the candidate at that place was handed to joblib."""
 
     def received(self, place: int, split: int, result: Any) -> None:
         """Its result is there."""
@@ -65,7 +65,7 @@ class WatchedParallel:
         self, tasks: Iterable[tuple[Any, Any, dict[str, Any]]], places: list[tuple[int, int]]
     ) -> Iterator[tuple[Any, Any, dict[str, Any]]]:
         for task in tasks:
-            place = (task[2]["candidate_progress"][0], task[2]["split_progress"][0])
-            places.append(place)
-            self._observer.sent(*place)
+            (place, _), (split, splits) = task[2]["candidate_progress"], task[2]["split_progress"]
+            places.append((place, split))
+            self._observer.sent(place, splits)
             yield task

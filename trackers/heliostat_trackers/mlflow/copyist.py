@@ -19,7 +19,7 @@ from heliostat_trackers.mlflow.difference import (
     difference,
     must_replace,
 )
-from heliostat_trackers.mlflow.faults import ServerAway
+from heliostat_trackers.mlflow.faults import ServerAway, ServerRefused
 from heliostat_trackers.mlflow.picture import OWN, SEQ, Picture, picture, run_key
 from heliostat_trackers.mlflow.server import OTHERS_AT_ONCE, Server, Shelf
 from heliostat_trackers.mlflow.shelves import Shelves, long_declaration
@@ -133,9 +133,16 @@ class Copyist:
     def _created(self, id: int, shelf: Shelf, wanted: Picture) -> Seen:
         was_in_doubt = id in self._doubts
         self._doubts[id] = time.monotonic()
-        seen = self._server.create_run(shelf, wanted, _first_tags(wanted))
-        if not was_in_doubt:  # an earlier creation may still be carried out
-            del self._doubts[id]
+        has_answer = False
+        try:
+            seen = self._server.create_run(shelf, wanted, _first_tags(wanted))
+            has_answer = True
+        except ServerRefused:
+            has_answer = True
+            raise
+        finally:
+            if has_answer and not was_in_doubt:  # else an earlier creation may still be carried out
+                del self._doubts[id]
         return seen
 
     def _key(self, run: Run) -> str:
@@ -172,7 +179,7 @@ class Copyist:
 
     def _bring_up(self, run: Run, wanted: Picture, seen: Seen, seq: int) -> None:
         extra = self._uploaded(run, wanted, seen)
-        if int(seen.tags.get(SEQ, "-1")) < seq:
+        if seen.count(SEQ) < seq:
             extra[SEQ] = str(seq)
         change = difference(wanted, seen, extra)
         self._server.write(seen, change)
@@ -217,7 +224,7 @@ class Copyist:
             if seen.tags.get(PAPERS) != digest:
                 yield PAPERS, digest, found
         records = self._log.files(run.id)
-        last = int(seen.tags.get(FILES, "0"))
+        last = seen.count(FILES)
         for id, place in papers.file_places(records).items():
             if id > last:
                 yield FILES, str(id), {place: self._log.file(id)[1]}

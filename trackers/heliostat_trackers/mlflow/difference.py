@@ -54,6 +54,11 @@ class Seen:
     points: set[Point] = field(default_factory=set)
     datasets: set[tuple[str, str]] = field(default_factory=set)
 
+    def count(self, tag: str) -> int:
+        """The number in a tag; -1 if there is none."""
+        value = self.tags.get(tag, "")
+        return int(value) if value.isdecimal() else -1
+
     @property
     def names(self) -> Names:
         """The names that were changed when it was mirrored."""

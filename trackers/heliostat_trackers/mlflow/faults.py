@@ -39,7 +39,7 @@ class ServerRefused(StorageError):
     default_code = "HS-MLFLOW-002"
 
 
-class NameTaken(ServerRefused):
+class NameTaken(StorageError):
     """An MLflow experiment of that name is there, perhaps a deleted one."""
 
 

@@ -33,6 +33,8 @@ FAILURES_OF_ONE_RUN = 3
 """A server that works, but fails at one run so often, will not take this run."""
 
 _REPORT_EVERY = 20
+_MOST_REFUSED = 400
+"""Runs named in a tag, so that a later mirror tries them again."""
 
 
 @dataclass(frozen=True)
@@ -202,12 +204,14 @@ class Follower:
             self._copyist.doubt(run)  # it may have been done
             raise
         except ServerRefused:
-            self._copyist.doubt(run)  # what was thought to be there may have been deleted in MLflow: look
+            # What was thought to be there may have been deleted in MLflow: look again.
+            self._copyist.doubt(run)
+            self._shelves.reload()
             return self._copyist.copy(run, seq, project=self._project)
 
     def _stamp(self) -> None:
         """Say in MLflow up to where all is mirrored."""
-        refused = " ".join(map(str, sorted(self._refused)))[: wording.LONGEST_EXPERIMENT_TAG]
+        refused = " ".join(map(str, sorted(self._refused)[:_MOST_REFUSED]))
         claim = {self._claim: f"{self._cursor} {self._time!r}", f"{self._claim}.refused": refused}
         if self._cursor == self._stamped[0] and not self._refused:
             return

@@ -204,21 +204,32 @@ def _tag_label(name: str) -> str:
 
 
 def _metric_labels(run: Run) -> Iterator[str]:
-    for point in run.curve:
-        yield from point.values
+    own = _measured(run)
+    yield from own
     for name, measured in run.values.items():
-        yield name
         if measured.stddev is not None:
             yield _spread(name)
     for role, metrics in run.late.items():
         for name, items in metrics.items():
-            yield f"{role}/{name}"
+            yield _late_label(own, role, name)
             if any(item.stddev is not None for item in items):
-                yield _spread(f"{role}/{name}")
+                yield _spread(_late_label(own, role, name))
+
+
+def _measured(run: Run) -> set[str]:
+    """The run's own metrics: what is derived from others must not take their names."""
+    return {*run.values, *(name for point in run.curve for name in point.values)}
 
 
 def _spread(label: str) -> str:
     return f"{label}.stddev"
+
+
+def _late_label(own: set[str], role: str, name: str) -> str:
+    label = f"{role}/{name}"
+    while label in own or _spread(label) in own or label.removesuffix(".stddev") in own:
+        label += " - late"
+    return label
 
 
 def _curve(run: Run, names: Mapping[str, str]) -> Iterator[Point]:
@@ -230,9 +241,10 @@ def _curve(run: Run, names: Mapping[str, str]) -> Iterator[Point]:
 
 
 def _late(run: Run, names: Mapping[str, str]) -> Iterator[Point]:
+    own = _measured(run)
     for role, metrics in run.late.items():
         for name, measured in metrics.items():
-            label = f"{role}/{name}"
+            label = _late_label(own, role, name)
             for item in measured:
                 for key, value in ((label, item.value), (_spread(label), item.stddev)):
                     if value is not None and math.isfinite(value):
@@ -243,13 +255,12 @@ def _finals(run: Run, names: Mapping[str, str], points: Iterable[Point]) -> Iter
     last: dict[str, Point] = {}
     for point in points:
         last[point.key] = max(point, last.get(point.key, point), key=_age)
+    own = _measured(run)
     told = milliseconds(run.ended or run.updated or run.created)
     for name, measured in run.values.items():
         for label, value in ((name, measured.value), (_spread(name), measured.stddev)):
-            if value is None or not math.isfinite(value):
+            if value is None or not math.isfinite(value) or (label != name and label in own):
                 continue
-            if label != name and label in run.values:
-                continue  # the user has a metric of that name
             before = last.get(names[label], Point("", 0.0, 0, 0))
             yield Point(names[label], float(value), max(told, before.time), before.step)
 

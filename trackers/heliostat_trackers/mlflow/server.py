@@ -239,7 +239,7 @@ class Server:
         self._folders.pop(seen.id, None)
 
     def _folder(self, name: str) -> str | None:
-        """Where the files of an experiment's runs go; a server knows, a database would say: where we stand."""
+        """Where the files of an experiment's runs go; a server knows, for a database it is beside it."""
         if not self.uri.startswith(_DATABASE):
             return None
         path = Path(self.uri.removeprefix(_DATABASE)).absolute()

@@ -92,7 +92,7 @@ class Session:
 
     @property
     def pause(self) -> float:
-        """Seconds to leave the log alone: as long as the last look took, so that others have half the machine."""
+        """Seconds to leave the log alone: as long as the last look took, so that half the time is others'."""
         return min(max(self._took, _SHORTEST_PAUSE), _LONGEST_PAUSE)
 
     def catch_up(self) -> bool:

@@ -9,7 +9,7 @@ from heliostat.experiment import ExperimentSpec
 from heliostat.ports import ExperimentRecord, RunLog
 from heliostat.trial import Run
 from heliostat_trackers.mlflow import views, wording
-from heliostat_trackers.mlflow.faults import NameTaken
+from heliostat_trackers.mlflow.faults import NameTaken, ServerRefused
 from heliostat_trackers.mlflow.picture import LOG
 from heliostat_trackers.mlflow.server import Server, Shelf
 from heliostat_trackers.mlflow.views import Columns
@@ -101,7 +101,7 @@ class Shelves:
                 self.reload()  # an earlier creation whose answer was lost took it
                 if key in self._found:
                     return self._found[key]
-        raise taken
+        raise ServerRefused(taken.rule, remedy="Rename or remove MLflow's experiments of these names.")
 
     def _experiment_tags(self, record: ExperimentRecord) -> dict[str, str]:
         spec = record.spec
@@ -109,6 +109,7 @@ class Shelves:
             LOG: self._identity,
             "heliostat.project": spec.project,
             "heliostat.experiment": str(record.id),
+            "heliostat.archived": str(record.archived).lower(),
             DECLARATION: wording.cut(declaration(record), wording.LONGEST_EXPERIMENT_TAG),
             "mlflow.note.content": wording.cut(_note(record), wording.LONGEST_EXPERIMENT_TAG, "cut"),
             views.TAG: views.view_tag(_columns(spec), wording.milliseconds(record.created)),
