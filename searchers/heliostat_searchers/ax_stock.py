@@ -19,7 +19,7 @@ from heliostat.metrics import Metric
 from heliostat.space import Categorical, Double, Int, Parameter, Value
 from heliostat.trial import History, Proposal, Run, State
 from heliostat_searchers.novelty import ENUMERABLE, Key, key, size_bound, taken, untried
-from heliostat_searchers.quiet import quiet
+from heliostat_searchers.quiet import compile_nothing, quiet
 from heliostat_searchers.sobol import next_points
 
 if TYPE_CHECKING:
@@ -110,6 +110,7 @@ def _asked(
 ) -> tuple[list[dict[str, Value]], str]:
     """What Ax suggests, as new legal points, and why there are not `count` of them."""
     with quiet(*LOGGERS):
+        compile_nothing()
         from ax.exceptions.core import AxError
 
         try:

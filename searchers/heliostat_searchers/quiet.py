@@ -26,3 +26,14 @@ def quiet(*loggers: str) -> Iterator[None]:
     finally:
         for logger, was in zip(found, before, strict=True):
             logger.disabled = was
+
+
+def compile_nothing() -> None:
+    """Keep BoTorch from compiling a kernel in the middle of the first suggestion.
+
+    Where a compiler is at hand it would take a minute, give other digits than on other machines, and wait for
+    ever behind the lock of a process that was killed meanwhile.
+    """
+    from botorch.acquisition.multi_objective import logei
+
+    logei._load_attempted = True

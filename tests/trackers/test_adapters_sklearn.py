@@ -173,8 +173,10 @@ def test_the_table_is_the_same_and_the_runs_are_its_rows(log, n_jobs):
             continue
         assert run.state is State.COMPLETED
         score, train = run.values["accuracy"], run.values["train_accuracy"]
-        assert (score.value, score.stddev) == (table["mean_test_score"][row], table["std_test_score"][row])
-        assert (train.value, train.stddev) == (table["mean_train_score"][row], table["std_train_score"][row])
+        for found, kind in ((score, "test"), (train, "train")):
+            splits = [table[f"split{split}_{kind}_score"][row] for split in range(3)]
+            assert found.value == table[f"mean_{kind}_score"][row]
+            assert found.stddev == pytest.approx(np.std(splits, ddof=1) / np.sqrt(3))
         assert [point.values["accuracy"] for point in run.curve] == [
             table[f"split{split}_test_score"][row] for split in range(3)
         ]

@@ -57,7 +57,7 @@ def runs(
     Raises:
         InvalidValue: The condition cannot be read.
     """
-    found = selected(_log(log), where, project, experiment, sort, ascending, archived)
+    found = selected(_settled(_log(log)), where, project, experiment, sort, ascending, archived)
     return frame_of(columns(found))
 
 
@@ -77,7 +77,7 @@ def curves(
     Raises:
         InvalidValue: The condition cannot be read.
     """
-    source = _log(log)
+    source = _settled(_log(log))
     drawn = drawn_runs(source, where, project, experiment, archived)
     points = [
         (run.id, point.step, point.time, name, value)
@@ -89,6 +89,14 @@ def curves(
     lists = [list(column) for column in zip(*points, strict=True)] or [[] for _ in names]
     frame = frame_of(dict(zip(names, lists, strict=True)), times=("time",))
     return frame.astype({"run": "int64", "step": "int64", "value": "float64"})
+
+
+def _settled(log: RunLog) -> RunLog:
+    # What this process has recorded shall be in its own tables. Adapters send what follows a run's creation
+    # when that is answered, which the first flush waits for.
+    log.flush()
+    log.flush()
+    return log
 
 
 def selected(

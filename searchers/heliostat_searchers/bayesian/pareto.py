@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from heliostat_searchers.quiet import quiet
+from heliostat_searchers.quiet import compile_nothing, quiet
 
 if TYPE_CHECKING:
     from heliostat_searchers.bayesian.acquisition import Worth
@@ -93,7 +93,7 @@ def _improvement(front: Array, reference: Array) -> Callable[[Any], Any]:
     import torch
 
     with quiet():
-        from botorch.acquisition.multi_objective.logei import qLogExpectedHypervolumeImprovement
+        from botorch.acquisition.multi_objective import logei
         from botorch.sampling.normal import SobolQMCNormalSampler
         from botorch.utils.multi_objective.box_decompositions.non_dominated import (
             FastNondominatedPartitioning,
@@ -101,8 +101,9 @@ def _improvement(front: Array, reference: Array) -> Callable[[Any], Any]:
 
         from heliostat_searchers.bayesian.moments import MomentsModel
 
+    compile_nothing()
     point = torch.as_tensor(reference)
-    return qLogExpectedHypervolumeImprovement(  # type: ignore[no-any-return]
+    return logei.qLogExpectedHypervolumeImprovement(  # type: ignore[no-any-return]
         model=MomentsModel(len(reference)),
         ref_point=point,
         partitioning=FastNondominatedPartitioning(point, torch.as_tensor(front)),

@@ -18,7 +18,7 @@ class Scores:
     """A candidate's result.
 
     Args:
-        values: Mean and standard deviation over the splits by metric; what is not finite is left out.
+        values: Mean over the splits by metric, with its standard error; what is not finite is left out.
         times: ``mean_fit_time`` and such, in seconds.
         error: Traceback of the first fit that failed; a remark where only the score tells; empty if all went
             well.
@@ -56,6 +56,7 @@ def summed_up(results: Sequence[Mapping[str, Any]], single: str) -> Scores:
         {name: _mean_and_deviation(column) for name, column in columns.items()},
         {time: _mean_and_deviation(column) for time, column in times.items()},
         errors[0] if errors else "",
+        len(results),
     )
 
 
@@ -69,14 +70,28 @@ def read_off(table: Mapping[str, Any], row: int, single: str) -> Scores:
                 deviation = table[key.replace("mean_", "std_", 1)][row]
                 found[f"{prefix}{name}"] = (float(table[key][row]), float(deviation))
     times = {time: (float(table[f"mean_{time}"][row]), float(table[f"std_{time}"][row])) for time in TIMES}
-    return _scores(found, times, "")
+    splits = sum(key.startswith("split") and key.endswith(f"_test_{_first(table)}") for key in table)
+    return _scores(found, times, "", splits)
+
+
+def _first(table: Mapping[str, Any]) -> str:
+    return next(key.removeprefix("mean_test_") for key in table if key.startswith("mean_test_"))
 
 
 def _scores(
-    found: Mapping[str, tuple[float, float]], times: Mapping[str, tuple[float, float]], error: str
+    found: Mapping[str, tuple[float, float]],
+    times: Mapping[str, tuple[float, float]],
+    error: str,
+    splits: int,
 ) -> Scores:
     bad = [name for name, (mean, _) in found.items() if not np.isfinite(mean)]
-    values = {name: Measurement(*pair) for name, pair in found.items() if name not in bad}
+    # scikit-learn gives the deviation of the splits over all k of them; k - 1 estimates that of the mean.
+    share = (splits - 1) ** -0.5 if splits > 1 else None
+    values = {
+        name: Measurement(mean, None if share is None else deviation * share)
+        for name, (mean, deviation) in found.items()
+        if name not in bad
+    }
     spent = {f"{what}_{time}": pair[place] for time, pair in times.items()
              for place, what in enumerate(("mean", "std"))}  # fmt: skip
     return Scores(values, spent, error or (f"{bad[0]} is {found[bad[0]][0]}" if bad else ""))
