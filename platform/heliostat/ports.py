@@ -196,6 +196,10 @@ class RunLog(Protocol):
     """
 
     url: str
+    """Where it lies, for printing and storing: without secrets."""
+
+    private_url: str
+    """With the secrets that :attr:`url` leaves out: for the user's own processes, never for printing."""
 
     @property
     def identity(self) -> str:
@@ -233,9 +237,7 @@ class RunLog(Protocol):
         """One run with its curve; raises ``NotFound``."""
         ...
 
-    def query(
-        self, query: RunQuery, *, project: str | None = None, experiment: int | None = None
-    ) -> RunPage:
+    def query(self, query: RunQuery, *, project: str | None = None, experiment: int | None = None) -> RunPage:
         """The runs that a query asks for, without curves; as :func:`heliostat.query.answer` over all runs."""
         ...
 

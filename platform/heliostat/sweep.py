@@ -15,7 +15,7 @@ from heliostat import cluster
 from heliostat.analysis import leaders
 from heliostat.early_stopping import EarlyStopping
 from heliostat.errors import InvalidValue
-from heliostat.registry import TUNE, load
+from heliostat.registry import MIRRORS, TUNE, load
 
 if TYPE_CHECKING:
     from heliostat.loop import Experiment
@@ -56,6 +56,7 @@ def sweep(
     early_stopping: EarlyStopping | None = None,
     reuse_workers: bool | None = None,
     storage_path: str | Path | None = None,
+    mlflow: str | bool = False,
 ) -> SweepResult:
     """Run an experiment to its budget on Ray Tune.
 
@@ -73,6 +74,8 @@ def sweep(
         reuse_workers: Keep worker processes between trials (saves seconds a trial); by default where no GPU
             is used, since a reused process keeps its GPU memory.
         storage_path: Where Ray Tune keeps trial folders and checkpoints; a temporary folder by default.
+        mlflow: Mirror the log meanwhile into this MLflow server (its URI, or ``True`` for
+            ``$MLFLOW_TRACKING_URI``), in a process of its own that no trial waits for.
 
     Returns:
         The runs and the best of them.
@@ -81,11 +84,20 @@ def sweep(
         _ = experiment.spec.metrics[early_stopping.metric]
     needs = dict(resources or {"cpu": 1})
     reuse = reuse_workers if reuse_workers is not None else not needs.get("gpu")
-    with _settings(), _storage(storage_path) as storage:
+    with _settings(), _storage(storage_path) as storage, _mirrored(experiment, mlflow):
         cluster.connect()
         _refuse_unmeetable(needs)
         _fit(trainable, experiment, parallel, needs, early_stopping, reuse, storage)
     return summary(experiment)
+
+
+@contextlib.contextmanager
+def _mirrored(experiment: Experiment, mlflow: str | bool) -> Iterator[None]:
+    if not mlflow:
+        yield
+        return
+    with load(MIRRORS, "mlflow_process")(experiment.log, None if mlflow is True else mlflow):
+        yield
 
 
 def summary(experiment: Experiment) -> SweepResult:

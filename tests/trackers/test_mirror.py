@@ -461,6 +461,24 @@ os.kill(os.getpid(), signal.SIGKILL)
     assert len(mlflow_server.runs(log.identity)) == 5
 
 
+def test_a_sweep_mirrors_itself(log_url, tmp_path, mlflow_server):
+    """All runs of the sweep are in MLflow when it returns; in a process of its own, since Ray stays up."""
+    program = f"""
+import heliostat as hs
+experiment = hs.Experiment(
+    "swept", parameters=[hs.Double("x", 0, 1)], metrics=[hs.minimize("loss")], budget=3,
+    searcher="sobol", log={log_url!r},
+)
+experiment.sweep(lambda config: {{"loss": config["x"]}}, parallel=1, mlflow={mlflow_server.url!r})
+print(experiment.log.identity)
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", program], cwd=tmp_path, capture_output=True, text=True, check=True
+    )
+    runs = mlflow_server.runs(done.stdout.split()[-1])
+    assert [run.status for run in runs] == ["FINISHED"] * 3
+
+
 def is_alive(process):
     status = Path(f"/proc/{process}/stat")
     return status.exists() and status.read_text().rpartition(")")[2].split()[0] != "Z"

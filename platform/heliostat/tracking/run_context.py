@@ -68,7 +68,7 @@ class RunContext(RunRecording):
         self.project = run.project
         self.experiment = run.experiment
         # Other processes must be able to open it, so this is the address with a password if there is one.
-        self._url = log if isinstance(log, str) else getattr(log, "private_url", log.url)
+        self._url = log if isinstance(log, str) else log.private_url
         self._log = None if isinstance(log, str) else log
         self._process = os.getpid() if self._log is not None else 0
         if self._log is not None:

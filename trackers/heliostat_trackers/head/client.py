@@ -58,7 +58,7 @@ class RayRunLog:
     def __init__(self, url: str, *, patience: float = PATIENCE) -> None:
         check_connected()
         place = log_place(url, is_worker=is_worker())
-        self.url = place.url
+        self.url = self.private_url = place.url
         self._patience = patience
         self._is_closed = False
         self._link = Link(place)

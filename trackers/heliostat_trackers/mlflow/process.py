@@ -141,9 +141,7 @@ def start_mirror(
         InvalidValue: No address was given, or one that is not an MLflow server's.
         StorageError: The process cannot be started.
     """
-    place = (
-        log_url(log) if isinstance(log, (str, Path)) or log is None else getattr(log, "private_url", log.url)
-    )
+    place = log_url(log) if isinstance(log, (str, Path)) or log is None else log.private_url
     task = {"log": place, "uri": tracking_uri(uri), "project": project, "patience": patience}
     command = [sys.executable, "-m", "heliostat_trackers.mlflow"]
     try:

@@ -29,7 +29,7 @@ def sole_mirror(log: RunLog, uri: str) -> Iterator[None]:
     """
     name = hashlib.sha256(f"{log.identity} {uri.rstrip('/')}".encode()).hexdigest()[:16]
     if log.url.startswith("postgresql"):
-        holder = _in_database(getattr(log, "private_url", log.url), int(name[:15], 16))
+        holder = _in_database(log.private_url, int(name[:15], 16))
     elif log.url.startswith(_SQLITE):
         path = Path(log.url.removeprefix(_SQLITE))
         holder = _in_file([path.with_name(f"{path.name}-mlflow-{name[:8]}"), _spare(name)])
