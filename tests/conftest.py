@@ -4,6 +4,10 @@ import os
 
 import pytest
 
+from heliostat.testing.browser import chromium
+
+__all__ = ["chromium"]  # here, since Playwright runs once in a process
+
 # Torch on two cores is slower with two threads than with one, and tests run beside Ray workers.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 os.environ.setdefault("PYTHONWARNINGS", "ignore")  # of subprocesses; this process turns warnings into errors

@@ -17,7 +17,7 @@ from click.testing import CliRunner
 from heliostat.cli import main
 from heliostat.errors import Conflict, InvalidValue
 from heliostat.registry import open_log
-from heliostat.testing.browser import chromium, watched_page
+from heliostat.testing.browser import watched_page
 from heliostat.testing.postgres import server_programs, shared_server
 from heliostat.trial import Checkpoint, Failure, Measurement, State
 from heliostat.writes import (
@@ -38,7 +38,7 @@ from heliostat_trackers.mlflow import ServerAway, ServerRefused, mirror, start_m
 sys.path.insert(0, str(Path(__file__).parent))
 from mlflow_server import Proxy, free_port, mlflow_server, needs_server, own_server, until
 
-__all__ = ["chromium", "mlflow_server", "own_server"]
+__all__ = ["mlflow_server", "own_server"]
 
 pytestmark = needs_server
 

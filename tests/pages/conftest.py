@@ -1,3 +1,0 @@
-from heliostat.testing.browser import chromium
-
-__all__ = ["chromium"]
