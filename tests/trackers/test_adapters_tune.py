@@ -1,10 +1,13 @@
 """Ray Tune's trials are recorded whoever proposes them; a restored experiment's trials are the same runs."""
 
+import contextlib
+import json
 import logging
 import os
 import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -15,6 +18,7 @@ import heliostat as hs
 from heliostat.registry import open_log
 from heliostat.testing.adapters import PROJECT, settled
 from heliostat.trial import State
+from heliostat.writes import CreateRun
 from heliostat_trackers.tune import RunLogCallback
 
 sys.path.insert(0, str(Path(__file__).parent))
@@ -176,6 +180,7 @@ os.environ["TUNE_GLOBAL_CHECKPOINT_S"] = "0"
 from heliostat import cluster
 cluster.connect()
 from ray import tune
+from heliostat.writes import CreateRun
 from heliostat_trackers.tune import RunLogCallback
 
 def train(config):
@@ -199,11 +204,23 @@ tuner.fit()
 """
 
 
+def wait_until_saved(folder, trials, deadline=30):
+    end = time.monotonic() + deadline
+    while time.monotonic() < end:
+        for path in folder.glob("experiment_state-*.json"):
+            with contextlib.suppress(ValueError):  # Ray Tune is in the middle of writing it
+                if len(json.loads(path.read_text())["trial_data"]) == trials:
+                    return
+        time.sleep(0.01)  # another process writes; there is nothing to wait on
+    pytest.fail(f"Ray Tune did not save {trials} trials")
+
+
 def test_a_restored_experiment_goes_on_in_the_same_runs(log, tmp_path):
     gate = tmp_path / "gate"
     arguments = [sys.executable, "-c", SCRIPT, str(tmp_path / "tune"), str(gate), log.url]
     driver = subprocess.Popen(arguments, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     before = settled(log, 2, is_over=False, deadline=90)
+    wait_until_saved(tmp_path / "tune" / "kept", trials=3)
     os.kill(driver.pid, signal.SIGKILL)
     driver.wait()
     gate.touch()
@@ -214,3 +231,16 @@ def test_a_restored_experiment_goes_on_in_the_same_runs(log, tmp_path):
     assert [run.state for run in after] == [State.COMPLETED] * 3
     assert [run.ended for run in after[:2]] == [run.ended for run in before[:2]]
     assert [point.step for point in after[2].curve] == [1, 2, 3, 4]
+
+
+def test_a_trial_that_ray_tune_had_not_saved_ends_as_lost(ray_cluster, log, tmp_path):
+    tuner(trainables.curve, {"x": 0.5}, log, tmp_path).fit()
+    (known,) = settled(log, 1)
+    left = {"folder": known.metadata["folder"], "study": known.metadata["study"]}
+    forgotten = log.apply(CreateRun(None, {"x": 0.7}, time=1.0, project=PROJECT, metadata=left)).run
+    unrelated = log.apply(CreateRun(None, {"x": 0.7}, time=1.0, project=PROJECT)).run
+    tune.Tuner.restore(left["folder"], trainables.curve, restart_errored=True).fit()
+    assert log.run(forgotten).state is State.LOST
+    assert "before Ray Tune had saved" in log.run(forgotten).end_reason
+    assert log.run(unrelated).state is State.ACTIVE
+    assert log.run(known.id).state is State.COMPLETED

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import MISSING, fields, is_dataclass
 from functools import cache
 from hashlib import blake2b
@@ -106,6 +106,15 @@ def free_value(text: str) -> Any:
     return json.loads(text, object_hook=_unmarked) if _MARK in text else json.loads(text)
 
 
+def free_values(texts: Sequence[str]) -> list[Any]:
+    """What :func:`free_text` was given, of many texts at once."""
+    if not any(text != "{}" for text in texts):
+        return [{} for _ in texts]
+    whole = f"[{','.join(texts)}]"
+    found: list[Any] = json.loads(whole, object_hook=_unmarked) if _MARK in whole else json.loads(whole)
+    return found
+
+
 def numbers_text(values: Mapping[str, Measurement] | Mapping[str, Prediction], before: str = "{}") -> str:
     """Strict JSON of measurements or predictions by metric, merged over an earlier text."""
     if not values:
@@ -119,14 +128,20 @@ def numbers_text(values: Mapping[str, Measurement] | Mapping[str, Prediction], b
 
 def measurements(text: str) -> dict[str, Measurement]:
     """Measurements by metric from :func:`numbers_text`."""
-    if text == "{}":
-        return {}
-    return {
-        name: Measurement(
-            float(item["value"]), None if (stddev := item.get("stddev")) is None else float(stddev)
-        )
-        for name, item in json.loads(text).items()
-    }
+    return all_measurements([text])[0]
+
+
+def all_measurements(texts: Sequence[str]) -> list[dict[str, Measurement]]:
+    """Measurements by metric from :func:`numbers_text`, of many texts at once."""
+    return [
+        {
+            name: Measurement(
+                float(item["value"]), None if (stddev := item.get("stddev")) is None else float(stddev)
+            )
+            for name, item in found.items()
+        }
+        for found in json.loads(f"[{','.join(texts)}]")
+    ]
 
 
 def predictions(text: str) -> dict[str, Prediction]:

@@ -18,7 +18,7 @@ from sqlalchemy import ColumnElement, Connection, and_, or_, select
 from heliostat.query import And, Condition, Filter, Not, Or, RunPage, RunQuery, page_of
 from heliostat.trial import LateMeasurement, Run, State
 from heliostat_trackers.columns import failure_value, free_value, measurements
-from heliostat_trackers.run_rows import COLUMNS, collected_later, run_of
+from heliostat_trackers.run_rows import COLUMNS, collected_later, runs_of
 from heliostat_trackers.tables import late_values, metric_names, runs
 
 _FETCHED = 1000
@@ -139,8 +139,8 @@ def _whole(connection: Connection, ids: Sequence[int]) -> tuple[Run, ...]:
         part = ids[start : start + _FETCHED]
         where = [runs.c.id.in_(part)]
         late = _late(connection, where)
-        rows = connection.execute(select(*COLUMNS).where(*where))
-        found |= {run.id: run for run in (run_of(row, (), late.get(row.id, {})) for row in rows)}
+        rows = connection.execute(select(*COLUMNS).where(*where)).all()
+        found |= {run.id: run for run in runs_of(rows, {}, late)}
     return tuple(found[id] for id in ids)
 
 

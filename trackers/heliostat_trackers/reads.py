@@ -16,7 +16,7 @@ from heliostat.ports import Event, ExperimentRecord
 from heliostat.trial import Checkpoint, LateMeasurement, Run
 from heliostat_trackers.columns import free_value
 from heliostat_trackers.effects import no_experiment, no_run
-from heliostat_trackers.run_rows import COLUMNS, collected_later, run_of
+from heliostat_trackers.run_rows import COLUMNS, run_of, runs_of
 from heliostat_trackers.tables import checkpoints, events, experiments, late_values, metric_names, runs
 
 _Late = dict[str, dict[str, list[LateMeasurement]]]
@@ -96,8 +96,7 @@ def read_runs(
     rows = connection.execute(_RUNS.where(*where)).all()
     drawn = _curves(connection, _POINTS.where(*where)) if curves else {}
     late = _late(connection, _LATE.where(*where))
-    with collected_later():
-        return [run_of(row, drawn.get(row[0], ()), late.get(row[0], {})) for row in rows]
+    return runs_of(rows, drawn, late)
 
 
 def read_run(connection: Connection, id: int) -> Run:

@@ -8,11 +8,18 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
-from heliostat.trial import Checkpoint, LateMeasurement, Run, State
-from heliostat_trackers.columns import failure_value, free_value, measurements, predictions
+from heliostat.trial import Checkpoint, LateMeasurement, Measurement, Run, State
+from heliostat_trackers.columns import all_measurements, failure_value, free_values, predictions
 from heliostat_trackers.tables import runs
 
 Late = Mapping[str, Mapping[str, Sequence[LateMeasurement]]]
+
+_AT_ONCE = 500
+"""Rows whose JSON is decoded together: a call for each text would cost as much as its content."""
+
+_VALUES = 7
+_FACTS = (5, 19, *range(22, 27))
+"""Places of the columns that hold mappings of free values."""
 
 _STATES = {state.value: state for state in State}
 _NO_LATE: Late = {}
@@ -36,29 +43,26 @@ COLUMNS = tuple(
 
 
 def run_of(row: Sequence[Any], curve: tuple[Checkpoint, ...] = (), late: Late = _NO_LATE) -> Run:
-    """The run in a row of :data:`COLUMNS`, taken by place: names would cost more than all the rest."""
-    fields: tuple[Any, ...] = (
-        *row[:5],
-        free_value(row[5]),
-        _STATES[row[6]],
-        measurements(row[7]),
-        *row[8:12],
-        predictions(row[12]),
-        row[13],
-        None if row[14] is None else failure_value(row[14]),
-        *row[15:19],
-        _facts(row[19]),
-        curve,
-        *row[20:22],
-        *map(_facts, row[22:27]),
-        *row[27:29],
-        () if row[29] == "[]" else tuple(json.loads(row[29])),
-        row[30],
-        bool(row[31]),
-        bool(row[32]),
-        late,
-    )
-    return Run(*fields)
+    """The run in a row of :data:`COLUMNS`."""
+    (run,) = runs_of([row], {row[0]: curve}, {row[0]: late})
+    return run
+
+
+def runs_of(
+    rows: Sequence[Sequence[Any]],
+    curves: Mapping[int, tuple[Checkpoint, ...]],
+    late: Mapping[int, Late],
+) -> list[Run]:
+    """The runs in rows of :data:`COLUMNS`, with their curves and late values by identity."""
+    made: list[Run] = []
+    with collected_later():
+        for start in range(0, len(rows), _AT_ONCE):
+            some = rows[start : start + _AT_ONCE]
+            facts = zip(*(free_values([row[place] for row in some]) for place in _FACTS), strict=True)
+            values = all_measurements([row[_VALUES] for row in some])
+            for row, its_facts, its_values in zip(some, facts, values, strict=True):
+                made.append(_run(row, its_facts, its_values, curves.get(row[0], ()), late.get(row[0], {})))
+    return made
 
 
 @contextmanager
@@ -76,5 +80,34 @@ def collected_later() -> Iterator[None]:
             gc.enable()
 
 
-def _facts(text: str) -> dict[str, Any]:
-    return {} if text == "{}" else free_value(text)
+def _run(
+    row: Sequence[Any],
+    facts: tuple[dict[str, Any], ...],
+    values: dict[str, Measurement],
+    curve: tuple[Checkpoint, ...],
+    late: Late,
+) -> Run:
+    """Fields by place: names would cost more than all the rest."""
+    assignments, metadata, *others = facts
+    fields: tuple[Any, ...] = (
+        *row[:5],
+        assignments,
+        _STATES[row[6]],
+        values,
+        *row[8:12],
+        predictions(row[12]),
+        row[13],
+        None if row[14] is None else failure_value(row[14]),
+        *row[15:19],
+        metadata,
+        curve,
+        *row[20:22],
+        *others,
+        *row[27:29],
+        () if row[29] == "[]" else tuple(json.loads(row[29])),
+        row[30],
+        bool(row[31]),
+        bool(row[32]),
+        late,
+    )
+    return Run(*fields)

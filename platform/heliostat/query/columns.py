@@ -7,6 +7,7 @@ The facts, ``tags`` among them, under the labels of :mod:`heliostat.query.fields
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from operator import itemgetter
 from typing import Any
 
 from heliostat.query.fields import field
@@ -42,7 +43,14 @@ def _read(name: str, runs: Iterable[Run]) -> list[Any]:
 
 
 def _spread(prefix: str, rows: Sequence[Mapping[str, Any]]) -> dict[str, list[Any]]:
-    return {f"{prefix}{name}": [row.get(name) for row in rows] for name in _names(rows)}
+    names = _names(rows)
+    if not names:
+        return {}
+    try:  # row by row, while a row is near in memory; with one name alone the getter returns no tuple
+        *found, _ = map(list, zip(*map(itemgetter(*names, names[0]), rows), strict=True))
+    except KeyError:
+        found = [[row.get(name) for row in rows] for name in names]
+    return {f"{prefix}{name}": values for name, values in zip(names, found, strict=True)}
 
 
 def _names(rows: Iterable[Mapping[str, Any]]) -> list[str]:

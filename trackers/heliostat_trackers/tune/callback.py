@@ -39,7 +39,7 @@ class Records(Protocol):
     def errored(self, trial: Any) -> None:
         """The code raised, or its process died, for the last time."""
 
-    def over(self) -> None:
+    def over(self, trials: Sequence[Any]) -> None:
         """Nothing runs any more."""
 
 
@@ -117,7 +117,7 @@ class RunLogCallback(Callback):  # type: ignore[misc]  # Ray has no types
     @isolated
     def on_experiment_end(self, trials: Sequence[Any], **info: Any) -> None:
         """Whatever is still open was broken off: by Ctrl-C, a time budget or a stopper."""
-        self._records.over()
+        self._records.over(trials)
 
     def get_state(self) -> dict[str, Any] | None:
         """What Ray Tune keeps for its own restore."""

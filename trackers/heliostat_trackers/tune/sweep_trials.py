@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import socket
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from heliostat import outcome as ends
@@ -72,7 +72,7 @@ class SweepTrials:
             end = ends.raised(end.values, "worker_died", f"{end.reason} ({ATTEMPTS} times)")
         self._engine.finish(run, end)
 
-    def over(self) -> None:
+    def over(self, trials: Sequence[Any]) -> None:
         """Whatever is still open was broken off."""
         for trial_id, run in list(self._engine.trials.items()):
             self._engine.trials.pop(trial_id)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -14,6 +14,7 @@ from heliostat_trackers.adapters.recorder import Recorder
 from heliostat_trackers.adapters.values import plain_params
 from heliostat_trackers.tune.controller import Controller
 from heliostat_trackers.tune.failures import failure_of
+from heliostat_trackers.tune.forgotten import end_forgotten
 
 OURS = "HeliostatSearch"
 
@@ -69,7 +70,9 @@ class Trials:
             again = self.ends.get(trial.trial_id, 0)
             key = f"{trial.trial_id}.{again}" if again else trial.trial_id
             known = self._open[trial.trial_id] = _Open(key, trial.config)
-            facts = {"scheduler": self._controller.scheduler} if self._controller.scheduler else {}
+            facts = {"folder": recorder.identity}
+            if self._controller.scheduler:
+                facts["scheduler"] = self._controller.scheduler
             recorder.start(key, trial.config, number=trial.trial_id, metadata=facts)
         else:
             recorder.start(known.key, trial.config)
@@ -113,16 +116,18 @@ class Trials:
         if known is not None:
             self._end(trial, failure_of(trial, known.reported))
 
-    def over(self) -> None:
+    def over(self, trials: Sequence[Any]) -> None:
         """Nothing runs any more: what is open was broken off by Ctrl-C, a time budget or a stopper."""
         self._controller.leave()
-        recorder = self._recorder
+        recorder = self._recorder_for(trials[0]) if trials else self._recorder
         for known in self._open.values():
             if recorder is not None:
                 recorder.end(known.key, ends.cancelled(known.reported, "the search ended during the trial"))
         self._open.clear()
         if recorder is not None:
             recorder.flush()
+            with recorder.shield():
+                end_forgotten(shared_log(recorder.url), recorder.identity, recorder.project)
 
     def _end(self, trial: Any, outcome: ends.Outcome) -> None:
         known = self._open.pop(trial.trial_id)
