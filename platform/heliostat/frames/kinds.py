@@ -21,6 +21,8 @@ def kind_of_column(values: Sequence[Any]) -> tuple[str, bool]:
     types = frozenset(map(type, values))
     kind = _KINDS.get(types - {type(None)}, MIXED)
     limit = {INTEGER: _LARGEST, REAL: _EXACT}.get(kind, 0)
-    if limit and int in types and any(type(value) is int and abs(value) >= limit for value in values):
-        kind = MIXED
+    if limit and int in types:
+        whole = values if kind == INTEGER and len(types) == 1 else [v for v in values if type(v) is int]
+        if max(whole) >= limit or min(whole) <= -limit:
+            kind = MIXED
     return kind, type(None) in types

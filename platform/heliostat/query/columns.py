@@ -26,7 +26,7 @@ def columns(runs: Sequence[Run]) -> dict[str, list[Any]]:
 
     A metric that is itself called ``X.stddev`` keeps its column; the standard error of X then has none.
     """
-    found = {name: _read(name, runs) for name in FACTS}
+    found = {name: field(name).read_all(runs) for name in FACTS}
     found |= _spread("params.", [run.assignments for run in runs])
     measured = [run.values for run in runs]
     for name in _names(measured):
@@ -36,10 +36,6 @@ def columns(runs: Sequence[Run]) -> dict[str, list[Any]]:
         if any(error is not None for error in errors):
             found.setdefault(f"metrics.{name}.stddev", errors)
     return found | _spread("metadata.", [run.metadata for run in runs])
-
-
-def _read(name: str, runs: Iterable[Run]) -> list[Any]:
-    return list(map(field(name).read, runs))
 
 
 def _spread(prefix: str, rows: Sequence[Mapping[str, Any]]) -> dict[str, list[Any]]:

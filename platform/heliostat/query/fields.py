@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from dataclasses import field as member
 from datetime import datetime
@@ -38,6 +38,7 @@ class Field:
             ``free`` (anything).
         needs: The attributes of a run that `read` looks at.
         read: Its value in a run, ``None`` if missing.
+        is_filled: Whether `read` gives the one attribute in `needs`, and ``None`` for an empty one.
     """
 
     name: str
@@ -45,6 +46,14 @@ class Field:
     kind: str
     needs: frozenset[str]
     read: Read = member(repr=False, compare=False)
+    is_filled: bool = False
+
+    def read_all(self, runs: Iterable[Run]) -> list[Any]:
+        """Its values in many runs, much faster than run by run."""
+        if not self.is_filled:
+            return list(map(self.read, runs))
+        (attribute,) = self.needs
+        return [value or None for value in map(attrgetter(attribute), runs)]
 
     def __str__(self) -> str:
         family, dot, key = self.label.partition(".")
@@ -63,9 +72,11 @@ def quoted(text: str) -> str:
     return "'" + text.replace("'", "''") + "'"
 
 
-def _filled(name: str) -> Read:
-    read = attrgetter(name)
-    return lambda run: read(run) or None
+def _filled(name: str, attribute: str = "", label: str = "") -> Field:
+    attribute = attribute or name
+    read = attrgetter(attribute)
+    needs = frozenset((attribute,))
+    return Field(name, label or name, "text", needs, lambda run: read(run) or None, is_filled=True)
 
 
 def _seconds(run: Run) -> float | None:
@@ -81,27 +92,27 @@ _FACTS = {
     for item in (
         _fact("id", "identity", attrgetter("id")),
         _fact("experiment", "identity", attrgetter("experiment")),
-        _fact("project", "text", _filled("project")),
-        _fact("number", "number", _filled("number")),
-        _fact("name", "text", _filled("name")),
+        _filled("project"),
+        _fact("number", "number", lambda run: run.number or None),
+        _filled("name"),
         _fact("state", "state", lambda run: run.state.value),
-        _fact("origin", "text", _filled("origin")),
-        _fact("searcher", "text", _filled("searcher")),
+        _filled("origin"),
+        _filled("searcher"),
         _fact("task", "text", attrgetter("task")),
-        _fact("user", "text", _filled("user")),
+        _filled("user"),
         _fact("attempt", "number", attrgetter("attempt")),
         _fact("created", "time", attrgetter("created")),
         _fact("updated", "time", attrgetter("updated")),
         _fact("started", "time", attrgetter("started")),
         _fact("completed", "time", attrgetter("ended"), "ended", label="ended"),
         _fact("seconds", "number", _seconds, "started", "ended"),
-        _fact("end_reason", "text", _filled("end_reason")),
+        _filled("end_reason"),
         _fact("failure", "text", lambda run: None if run.failure is None else run.failure.kind),
         _fact("favorite", "flag", attrgetter("favorite")),
         _fact("deleted", "flag", attrgetter("archived"), "archived", label="archived"),
-        _fact("model.type", "text", _filled("model"), "model", label="model"),
-        _fact("source_code.hash", "text", _filled("source_hash"), "source_hash", label="source_hash"),
-        _fact("note", "text", _filled("note")),
+        _filled("model.type", "model", "model"),
+        _filled("source_code.hash", "source_hash", "source_hash"),
+        _filled("note"),
         _fact("tags", "set", attrgetter("tags")),
         _fact("datasets", "set", attrgetter("datasets")),
     )
