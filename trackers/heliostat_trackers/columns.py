@@ -108,7 +108,7 @@ def free_value(text: str) -> Any:
 
 def free_values(texts: Sequence[str]) -> list[Any]:
     """What :func:`free_text` was given, of many texts at once."""
-    if not any(text != "{}" for text in texts):
+    if texts.count("{}") == len(texts):
         return [{} for _ in texts]
     whole = f"[{','.join(texts)}]"
     found: list[Any] = json.loads(whole, object_hook=_unmarked) if _MARK in whole else json.loads(whole)

@@ -15,10 +15,11 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, and_, or_, select
 
+from heliostat.garbage import collected_later
 from heliostat.query import And, Condition, Filter, Not, Or, RunPage, RunQuery, page_of
 from heliostat.trial import LateMeasurement, Run, State
 from heliostat_trackers.columns import failure_value, free_value, measurements
-from heliostat_trackers.run_rows import COLUMNS, collected_later, runs_of
+from heliostat_trackers.run_rows import COLUMNS, runs_of
 from heliostat_trackers.tables import late_values, metric_names, runs
 
 _FETCHED = 1000

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import gc
 import json
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from typing import Any
 
+from heliostat.garbage import collected_later
 from heliostat.trial import Checkpoint, LateMeasurement, Measurement, Run, State
 from heliostat_trackers.columns import all_measurements, failure_value, free_values, predictions
 from heliostat_trackers.tables import runs
@@ -63,21 +62,6 @@ def runs_of(
             for row, its_facts, its_values in zip(some, facts, values, strict=True):
                 made.append(_run(row, its_facts, its_values, curves.get(row[0], ()), late.get(row[0], {})))
     return made
-
-
-@contextmanager
-def collected_later() -> Iterator[None]:
-    """Hold the garbage collector back while many objects are made that all stay.
-
-    It would look through every run made so far again and again, a third of the time of a long reading.
-    """
-    was_enabled = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if was_enabled:
-            gc.enable()
 
 
 def _run(

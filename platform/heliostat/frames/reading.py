@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from heliostat.frames.kinds import INTEGER, NOTHING, REAL, TEXT, TRUTH, kind_of_column
+from heliostat.garbage import collected_later
 from heliostat.ports import RunLog
 from heliostat.query import TIMES, Condition, RunQuery, columns, read_where
 from heliostat.registry import shared_log
@@ -57,8 +58,9 @@ def runs(
     Raises:
         InvalidValue: The condition cannot be read.
     """
-    found = selected(_settled(_log(log)), where, project, experiment, sort, ascending, archived)
-    return frame_of(columns(found))
+    with collected_later():
+        found = selected(_settled(_log(log)), where, project, experiment, sort, ascending, archived)
+        return frame_of(columns(found))
 
 
 def curves(

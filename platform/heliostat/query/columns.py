@@ -33,7 +33,7 @@ def columns(runs: Sequence[Run]) -> dict[str, list[Any]]:
         own = [values.get(name) for values in measured]
         found[f"metrics.{name}"] = [None if item is None else item.value for item in own]
         errors = [None if item is None else item.stddev for item in own]
-        if any(error is not None for error in errors):
+        if errors.count(None) < len(errors):
             found.setdefault(f"metrics.{name}.stddev", errors)
     return found | _spread("metadata.", [run.metadata for run in runs])
 
