@@ -21,7 +21,7 @@ ORDER = [
     {"metrics"},
     {"trial"},
     {"experiment", "early_stopping", "outcome"},
-    {"writes", "tune_results", "isolation", "query"},
+    {"writes", "tune_results", "isolation", "garbage", "query"},
     {"ports"},
     {"registry", "analysis", "objects"},
     {"figures"},
