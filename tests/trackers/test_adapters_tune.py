@@ -116,8 +116,8 @@ def test_a_callback_by_environment_records_what_a_budget_breaks_off(ray_cluster,
     monkeypatch.setenv("RAY_TUNE_CALLBACKS", "heliostat_trackers.tune.RunLogCallback")
     monkeypatch.setenv("HELIOSTAT_LOG", log.url)
     monkeypatch.setenv("HELIOSTAT_PROJECT", PROJECT)
-    space, config = {"x": tune.uniform(0, 1)}, {"time_budget_s": 5}
-    tuner(trainables.slow, space, log, tmp_path, callback=False, config=config).fit()
+    enough = trainables.Enough(3)
+    tuner(trainables.slow, {"x": tune.uniform(0, 1)}, log, tmp_path, callback=False, stop=enough).fit()
     (run,) = settled(log, 1)
     assert (run.state, run.origin) == (State.CANCELLED, "random")
     assert run.numbers["loss"] == run.assignments["x"]

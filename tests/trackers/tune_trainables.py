@@ -34,6 +34,20 @@ def slow(config):
         tune.report({"loss": config["x"], "step": step})
 
 
+class Enough(tune.Stopper):
+    """Breaks the whole search off after so many results, as a budget of time does."""
+
+    def __init__(self, results):
+        self.left = results
+
+    def __call__(self, trial_id, result):
+        self.left -= 1
+        return False
+
+    def stop_all(self):
+        return self.left <= 0
+
+
 class Growing(tune.Trainable):
     """Its score grows by its rate; population based training changes the rate."""
 
