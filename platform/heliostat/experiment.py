@@ -59,7 +59,8 @@ class ExperimentSpec:
         parallel_bandwidth: How many runs are planned at once.
         num_solutions: Number of good and different solutions wanted.
         tasks: Cheaper proxies; empty or at least two.
-        transfer: Ids of experiments whose runs warm-start this one.
+        transfer: What warm-starts this one: ids of experiments, and conditions on any runs of the log
+            (``"metadata.study = 'old' and origin = optuna"``), most telling first.
         searcher: Name of the searcher (entry point ``heliostat.searchers``).
         seed: With the history it determines every suggestion.
         metadata: Free texts and numbers.
@@ -76,7 +77,7 @@ class ExperimentSpec:
     parallel_bandwidth: int | None = None
     num_solutions: int = 1
     tasks: tuple[Task, ...] = ()
-    transfer: tuple[int, ...] = ()
+    transfer: tuple[int | str, ...] = ()
     searcher: str = "bayesian"
     seed: int = 0
     metadata: Mapping[str, Any] = field(default_factory=dict)
@@ -91,11 +92,34 @@ class ExperimentSpec:
                 self._settle(key, schema.integer(getattr(self, key), key, at_least=1))
         self._settle("num_solutions", schema.integer(self.num_solutions, "num_solutions", at_least=1))
         self._settle("tasks", tuple(self.tasks))
-        self._settle("transfer", tuple(schema.integer(item, "transfer") for item in self.transfer))
+        self._settle("transfer", tuple(_read_source(item) for item in self.transfer))
         self._settle("metadata", _read_metadata(self.metadata))
         self._check_tasks()
         self._check_solutions()
         self._check_budget()
+
+    @property
+    def full_task(self) -> Task | None:
+        """The task that costs 1; ``None`` without tasks."""
+        return next((task for task in self.tasks if task.cost == 1), None)
+
+    def task(self, name: str | None) -> Task | None:
+        """The task of that name; for no name the full one, ``None`` without tasks.
+
+        Raises:
+            InvalidValue: There is no such task.
+        """
+        if name is None:
+            return self.full_task
+        for task in self.tasks:
+            if task.name == name:
+                return task
+        known = ", ".join(task.name for task in self.tasks) or "none"
+        raise InvalidValue("task", "is no task of the experiment", given=name, remedy=f"Its tasks: {known}.")
+
+    def cost(self, task: str | None) -> float:
+        """What a run on a task takes from the budget: 1 on the full task, and where there are no tasks."""
+        return next((item.cost for item in self.tasks if item.name == task), 1.0)
 
     @property
     def needs(self) -> frozenset[str]:
@@ -142,6 +166,9 @@ class ExperimentSpec:
         if len(costs) < 2 or len(set(costs)) != len(costs) or costs.count(1.0) != 1:
             rule = "need at least two with distinct costs, exactly one of which is 1"
             raise InvalidValue("tasks", rule, given=costs, remedy="Give the full task cost 1.")
+        if "task" in self.space.index:
+            rule = "'task' is what a sweep's config calls the task, so no parameter may"
+            raise InvalidValue("parameters", rule, remedy="Rename the parameter.")
 
     def _check_solutions(self) -> None:
         if self.num_solutions == 1:
@@ -203,6 +230,16 @@ def _read_task(value: Any, place: int) -> Task:
     data = schema.mapping(value, path)
     schema.only_keys(data, path, ("name", "cost"))
     return Task(schema.required(data, "name", path), schema.required(data, "cost", path))
+
+
+def _read_source(value: Any) -> int | str:
+    """An experiment's id, or the text of a condition; whether that holds water is seen when the log is."""
+    if isinstance(value, str) and not value.strip().isdigit():
+        if not value.strip():
+            rule, remedy = "must not be empty", "Name an experiment's id, or a condition on runs."
+            raise InvalidValue("transfer", rule, given=value, remedy=remedy)
+        return value.strip()
+    return schema.integer(int(value) if isinstance(value, str) else value, "transfer", at_least=1)
 
 
 def _read_metadata(value: Any) -> dict[str, Any]:

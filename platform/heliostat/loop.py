@@ -4,132 +4,28 @@ from __future__ import annotations
 
 import logging
 import time
-import traceback
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from concurrent.futures import Future
 from functools import cached_property
 from pathlib import Path
-from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
 from heliostat import outcome as ends
-from heliostat.analysis import leaders
-from heliostat.engine import Engine
-from heliostat.errors import InvalidValue
+from heliostat.analysis import budget_used, leaders
+from heliostat.convergence import Convergence, converged
+from heliostat.engine import Engine, check_sources, corrected, is_noisy, queued, recommended, revised
+from heliostat.errors import InvalidValue, NotFound
 from heliostat.experiment import ExperimentSpec, load_experiment, read_experiment
-from heliostat.ports import RunLog
+from heliostat.ports import RunLog, SuggestionRecord
 from heliostat.registry import check_supported, open_log
-from heliostat.space import Value
-from heliostat.tracking import current, given
-from heliostat.tracking.params import RunParams
+from heliostat.tracking.experiment_run import RunHandle
 from heliostat.tracking.projects import log_of, present_project
-from heliostat.tracking.recording import RunRecording
-from heliostat.trial import Proposal, Run, State
-from heliostat.writes import ChangeExperiment, CreateExperiment, Reply, Write
+from heliostat.trial import Proposal, Run
+from heliostat.writes import ChangeExperiment, ChangeSuggestion, CreateExperiment, CreateSuggestion, UpdateRun
 
 if TYPE_CHECKING:
     from heliostat.sweep import SweepResult
 
 logger = logging.getLogger("heliostat")
-
-
-class RunHandle(RunRecording):
-    """An open run of an experiment in the user's hands; as a context manager it ends the run.
-
-    ``with run:`` makes it the current run and swallows the exceptions of user code (they are recorded as
-    failures, with traceback) unless the loop was asked to stop on errors; Ctrl-C ends the run as cancelled
-    and goes on upwards. What the experiment assigned stays; further parameters may be set.
-    """
-
-    def __init__(self, engine: Engine, run: Run, *, stop_on_error: bool = False) -> None:
-        self._engine = engine
-        self._stop_on_error = stop_on_error
-        self._step = 0
-        self._epoch, self._attempt = engine.epoch, run.attempt
-        self.id = run.id
-        self.number = run.number
-        self.params = RunParams(run.assignments, fixed=run.assignments, record=self._set_parameters)
-        self.task = run.task
-        self.why = run.why
-
-    def __getitem__(self, name: str) -> Value:
-        value: Value = self.params[name]
-        return value
-
-    @property
-    def state(self) -> State:
-        """Where the run is in its life."""
-        return self._engine.state(self.id)
-
-    @property
-    def is_open(self) -> bool:
-        """Whether the run has not ended."""
-        return self.state.is_open
-
-    def flush(self) -> None:
-        """Wait until all that was recorded is durable; raises the first error of the log."""
-        self._engine.flush()
-
-    def log_metadata(self, key: str, value: Any) -> None:
-        """Record a fact for people: numbers as they are, all else as text; ``None`` removes it."""
-        self._engine.update(self.id, metadata=given.facts({key: value}, "metadata"))
-
-    def log_failure(self, message: str = "reported by the user") -> None:
-        """End the run as failed: the searcher learns to avoid the region."""
-        reported = self._engine.reported(self.id)
-        self._engine.finish(self.id, ends.raised(reported, "user_error", message), wait=True)
-
-    def end(self) -> Run:
-        """End the run by what it has reported; does nothing if it has ended."""
-        if not self.state.is_open:
-            return self._engine.get(self.id)
-        judged = ends.judge(self._engine.spec.metrics, self._engine.reported(self.id))
-        return self._engine.finish(self.id, judged, wait=True)
-
-    def __enter__(self) -> RunHandle:
-        current.enter(self)
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> bool:
-        current.leave(self)
-        if error is None:
-            self.end()
-            return False
-        reported = self._engine.reported(self.id)
-        if not isinstance(error, Exception):
-            self._engine.finish(self.id, ends.cancelled(reported, f"{type(error).__name__}"), wait=True)
-            return False
-        text = "".join(traceback.format_exception(kind, error, trace))
-        message = f"{type(error).__name__}: {error}"
-        if self.state.is_open:
-            self._engine.finish(self.id, ends.raised(reported, "user_error", message, text), wait=True)
-        logger.warning("run %d failed: %s", self.number, message)
-        return not self._stop_on_error
-
-    def __repr__(self) -> str:
-        return f"<run {self.number} ({self.state}): {dict(self.params)}>"
-
-    def _write(self, write: Write) -> Future[Reply]:
-        future = self._engine.log.submit(write)
-        future.add_done_callback(self._note_error)
-        return future
-
-    def _note_error(self, future: Future[Reply]) -> None:
-        error = future.exception()
-        if isinstance(error, Exception) and self._engine.write_error is None:
-            self._engine.write_error = error
-
-    def _report(self, values: Mapping[str, Any], step: int | None = None) -> None:
-        self._engine.observe(self.id, values, step=step)
-
-    def _next_step(self, step: int | None) -> int:
-        self._step = self._step + 1 if step is None else step
-        return self._step
-
-    def _set_parameters(self, changes: Mapping[str, Any]) -> None:
-        self._update(assignments=changes)
 
 
 class Experiment:
@@ -201,7 +97,12 @@ class Experiment:
         return self.spec.name
 
     def loop(
-        self, budget: int | None = None, *, name: str | None = None, stop_on_error: bool = False
+        self,
+        budget: int | None = None,
+        *,
+        name: str | None = None,
+        stop_on_error: bool = False,
+        stop_when_converged: bool = False,
     ) -> Iterator[RunHandle]:
         """Runs to execute, one after the other, until the budget is spent or the space is exhausted.
 
@@ -212,12 +113,15 @@ class Experiment:
             budget: At most so many runs in this loop; by default what the experiment's budget leaves.
             name: Of the runs, for people.
             stop_on_error: Let exceptions out of ``with run:``.
+            stop_when_converged: End before the budget once :meth:`convergence` says so.
         """
         if budget is None and self.spec.budget is None:
             rule = "a loop needs a budget"
             raise InvalidValue("budget", rule, remedy="Say loop(budget=30), or give the experiment one.")
         done = 0
         while budget is None or done < budget:
+            if stop_when_converged and self._has_converged():
+                return
             run = self.engine.next_waiting() or next(iter(self.engine.suggest(1)), None)
             if run is None:
                 return
@@ -235,10 +139,13 @@ class Experiment:
     def ask(self) -> RunHandle:
         """One open run; end it with :meth:`tell` or ``with run:``.
 
+        In an experiment with a ``parallel_bandwidth`` above 1 it comes from proposals that are made ahead, so
+        that it costs milliseconds; it may then have missed the last result (1 in 50 of many).
+
         Raises:
             InvalidValue: The budget is spent or the space is exhausted.
         """
-        runs = self.engine.suggest(1)
+        runs = self.engine.suggest(1, ahead=True)
         if not runs:
             rule = "the budget is spent, or every point of the space has been handed out"
             raise InvalidValue("ask", rule, given=self.spec.budget, remedy="Raise the budget.")
@@ -256,9 +163,11 @@ class Experiment:
 
     def is_finished(self) -> bool:
         """Whether the budget is spent."""
-        record = self.log.experiment(self.id)
-        used = sum(count for state, count in record.counts.items() if State(state).uses_budget)
-        return record.spec.budget is not None and used >= record.spec.budget
+        if "engine" in vars(self):
+            self.engine.refresh()
+            return self.engine.remaining == 0
+        spec = self.spec
+        return spec.budget is not None and budget_used(spec, self.log.runs(self.id)) >= spec.budget
 
     def tell(self, run: RunHandle, values: Mapping[str, Any] | None = None, *, failed: bool = False) -> Run:
         """Report and end a run: with its metric values, or as failed."""
@@ -268,13 +177,104 @@ class Experiment:
             run.log_failure()
         return run.end()
 
-    def add(self, assignments: Mapping[str, Any], values: Mapping[str, Any], *, origin: str = "user") -> Run:
-        """Record a run that was made elsewhere; searchers learn from it."""
+    def add(
+        self,
+        assignments: Mapping[str, Any],
+        values: Mapping[str, Any],
+        *,
+        task: str | None = None,
+        origin: str = "user",
+    ) -> Run:
+        """Record a run that was made elsewhere; searchers learn from it.
+
+        Args:
+            assignments: What it was given; numbers may lie outside the bounds.
+            values: What it measured: numbers, or ``(value, stddev)`` pairs.
+            task: What it ran on; by default the full task.
+            origin: Who made it.
+        """
         legal = self.spec.space.check(assignments, in_bounds=False)
-        run = self.engine.admit([Proposal(legal, why="added by the user")], origin=origin)[0]
+        run = self.engine.admit([Proposal(legal, task, why="added by the user")], origin=origin)[0]
         self.engine.observe(run.id, values)
         judged = ends.judge(self.spec.metrics, self.engine.reported(run.id))
         return self.engine.finish(run.id, judged, wait=True)
+
+    def queue(self, assignments: Mapping[str, Any], *, task: str | None = None, why: str = "") -> int:
+        """Have a point tried before the searcher is asked again, by whoever runs the experiment.
+
+        Queued points wait in the log, oldest first; each is handed out once, and then counts in the budget.
+
+        Args:
+            assignments: Legal in the experiment's space.
+            task: What to run it on; by default the full task.
+            why: For people.
+
+        Returns:
+            Its id in the queue.
+        """
+        spec = self.spec
+        legal, on = spec.space.check(assignments), spec.task(task)
+        name = None if on is None else on.name
+        write = CreateSuggestion(
+            self.id, legal, time=time.time(), state="queued", task=name, origin="user", why=why
+        )
+        return int(self.log.apply(write).id or 0)
+
+    def queued(self) -> list[SuggestionRecord]:
+        """The points that wait in the queue, next one first."""
+        return queued(self.log, self.id)
+
+    def unqueue(self, id: int) -> None:
+        """Take a point out of the queue.
+
+        Raises:
+            NotFound: It does not wait in this experiment's queue.
+        """
+        if id not in [record.id for record in self.queued()]:
+            remedy = "List what waits with experiment.queued()."
+            raise NotFound("no such point waits in the queue", given=id, remedy=remedy)
+        self.log.apply(ChangeSuggestion(id, "deleted", time=time.time()))
+
+    def update(self, **changes: Any) -> ExperimentSpec:
+        """Change the declaration, also while it runs: everybody who runs it goes on with the new one.
+
+        Metrics may change their strategy, objective and threshold, parameters their bounds, grid, categories,
+        prior and default; those that are not named stay. So may ``name``, ``project``, ``budget``,
+        ``parallel_bandwidth`` and ``metadata``. Runs that have ended keep their state and are judged by the
+        new metrics.
+
+        Raises:
+            InvalidValue: A field cannot change, or the new declaration breaks a rule; nothing has changed.
+            Unsupported: The searcher cannot do what the experiment now needs.
+        """
+        spec = revised(self.spec, changes)
+        check_supported(spec)
+        self.log.apply(ChangeExperiment(self.id, spec.to_dict(), time=time.time()))
+        return spec
+
+    def update_run(
+        self, run: Run | int, values: Mapping[str, Any] | None = None, *, failed: bool | None = None
+    ) -> Run:
+        """Set right what is known of a run that has ended; searchers learn from it anew.
+
+        Args:
+            run: The run, or its id in the log.
+            values: Metric values, laid over its own.
+            failed: Whether it failed; left out, its values decide.
+
+        Raises:
+            Conflict: The run has not ended.
+        """
+        known = self._own(run)
+        self.log.apply(corrected(self.spec, known, values, failed))
+        return self.log.run(known.id)
+
+    def delete_run(self, run: Run | int) -> None:
+        """Archive a run: it is learned from no more and gives its part of the budget back.
+
+        ``heliostat.unarchive_run`` brings it back.
+        """
+        self.log.apply(UpdateRun(self._own(run).id, time=time.time(), archived=True))
 
     def runs(self) -> list[Run]:
         """All runs, by number, with their curves."""
@@ -283,6 +283,10 @@ class Experiment:
     def best_runs(self) -> list[Run]:
         """The best feasible run, or the Pareto front of several objectives; empty if nothing is feasible."""
         return leaders(self.spec, self.runs())
+
+    def convergence(self) -> Convergence:
+        """Whether more runs would still win anything, with the reason and its evidence."""
+        return converged(self.spec, self.log.runs(self.id))
 
     get_runs, get_best_runs = runs, best_runs
     """The names that the sigopt module gave them."""
@@ -299,6 +303,14 @@ class Experiment:
         first = self.spec.metrics.objectives[0]
         return max(found, key=lambda run: first.sign * run.numbers[first.name])
 
+    def recommended(self) -> Proposal | None:
+        """The point to use in the end, with what is expected there; ``None`` if nothing is feasible yet.
+
+        The searcher's belief where it has one: with noise, :meth:`best` is the luckiest run. Otherwise the
+        best run's point.
+        """
+        return self.engine.recommend() if "engine" in vars(self) else recommended(self.log, self.id)
+
     def sweep(self, trainable: Callable[..., Any] | type, **options: Any) -> SweepResult:
         """Run it on Ray Tune: :func:`heliostat.sweep` with this experiment."""
         from heliostat.sweep import sweep
@@ -306,15 +318,30 @@ class Experiment:
         return sweep(trainable, self, **options)
 
     def report(self, path: str | Path) -> Path:
-        """Write a self-contained HTML report."""
+        """Write a self-contained HTML report; deleted runs are left out."""
         from heliostat.report import write
 
-        return write(Path(path), self.spec, self.runs(), log_url=self.log.url)
+        spec, runs = self.spec, [run for run in self.runs() if not run.archived]
+        point = self.recommended() if is_noisy(spec, runs) else None
+        return write(Path(path), spec, runs, log_url=self.log.url, recommended=point)
+
+    def _has_converged(self) -> bool:
+        found = converged(self.engine.spec, self.engine.history)
+        if found.is_converged:
+            logger.info("the loop ends: %s", found.reason)
+        return found.is_converged
 
     def _cancel_if_open(self, handle: RunHandle) -> None:
         if handle.state.is_open:
             left = ends.cancelled(self.engine.reported(handle.id), "the loop was left during the run")
             self.engine.finish(handle.id, left, wait=True)
+
+    def _own(self, run: Run | int) -> Run:
+        known = self.log.run(run.id if isinstance(run, Run) else int(run))
+        if known.experiment != self.id:
+            rule, remedy = f"experiment {self.id} has no such run", "Take its id from experiment.runs()."
+            raise NotFound(rule, given=known.id, remedy=remedy)
+        return known
 
     def __repr__(self) -> str:
         return f"<experiment {self.id} {self.name!r} in {self.log.url}>"
@@ -323,7 +350,7 @@ class Experiment:
 def _create(spec: ExperimentSpec, log: Any) -> tuple[RunLog, int]:
     check_supported(spec)
     opened = _opened(log)
-
+    check_sources(spec, opened)
     reply = opened.apply(CreateExperiment(spec.to_dict(), time=time.time()))
     return opened, int(reply.experiment or 0)
 

@@ -56,6 +56,18 @@ class Searcher(Protocol):
         ...
 
 
+@runtime_checkable
+class Recommender(Protocol):
+    """What a searcher may be beside: one that says which point it believes to be the best.
+
+    With noise that is not the one that happened to be measured best.
+    """
+
+    def recommend(self, spec: ExperimentSpec, history: History) -> Proposal | None:
+        """The point to use, a measured one or not, with its predictions; ``None`` if it cannot tell."""
+        ...
+
+
 @dataclass(frozen=True)
 class ExperimentRecord:
     """An experiment as the log knows it.
@@ -273,8 +285,15 @@ class RunLog(Protocol):
         """Admitted secrets, oldest first; revoked ones are among them."""
         ...
 
-    def events(self, after: int = 0, limit: int = 1000) -> list[Event]:
-        """Up to `limit` events with ``seq > after``, in order."""
+    def events(
+        self,
+        after: int = 0,
+        limit: int = 1000,
+        *,
+        experiment: int | None = None,
+        kinds: Sequence[str] | None = None,
+    ) -> list[Event]:
+        """Up to `limit` events with ``seq > after``, in order; of one experiment, of some kinds, if said."""
         ...
 
     def flush(self) -> None:

@@ -7,17 +7,19 @@ import logging
 import os
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from heliostat import cluster
-from heliostat.analysis import leaders
-from heliostat.early_stopping import EarlyStopping
+from heliostat.analysis import budget_used, leaders
+from heliostat.convergence import Convergence, converged
+from heliostat.early_stopping import EarlyStopping, read_early_stopping
 from heliostat.errors import InvalidValue
 from heliostat.registry import MIRRORS, TUNE, load
 
 if TYPE_CHECKING:
+    from heliostat.engine import Engine
     from heliostat.loop import Experiment
     from heliostat.trial import Run
 
@@ -38,13 +40,16 @@ class SweepResult:
         experiment: The experiment; its log holds every run.
         runs: All its runs, by number, those of earlier sessions included.
         best: The best feasible run, or the Pareto front; empty if nothing is feasible.
-        is_complete: Whether the budget is spent or the space exhausted; if not, sweep again to go on.
+        is_complete: Whether the budget is spent, the space exhausted, or the search converged where that was
+            to end it; if not, sweep again to go on.
+        convergence: Why it ended before its budget, where it was asked to.
     """
 
     experiment: Experiment
     runs: tuple[Run, ...]
     best: tuple[Run, ...]
     is_complete: bool
+    convergence: Convergence | None = None
 
 
 def sweep(
@@ -53,7 +58,8 @@ def sweep(
     *,
     parallel: int | None = None,
     resources: Mapping[str, float] | None = None,
-    early_stopping: EarlyStopping | None = None,
+    early_stopping: EarlyStopping | Mapping[str, Any] | str | None = None,
+    stop_when_converged: bool = False,
     reuse_workers: bool | None = None,
     storage_path: str | Path | None = None,
     mlflow: str | bool = False,
@@ -70,7 +76,10 @@ def sweep(
         experiment: Declared, in a log.
         parallel: Most trials at once; by default ``parallel_bandwidth``, else what the resources allow.
         resources: Per trial, as Ray names them: ``{"cpu": 1, "gpu": 0.5}``.
-        early_stopping: When to stop hopeless trials; never, by default.
+        early_stopping: When to stop hopeless trials: a rule, its wire form, or the name of a method that
+            needs nothing else (``"auto"``); never, by default.
+        stop_when_converged: Hand out no more trials once ``experiment.convergence()`` says that no more is to
+            be won; those that run go on to their ends.
         reuse_workers: Keep worker processes between trials (saves seconds a trial); by default where no GPU
             is used, since a reused process keeps its GPU memory.
         storage_path: Where Ray Tune keeps trial folders and checkpoints; a temporary folder by default.
@@ -80,15 +89,20 @@ def sweep(
     Returns:
         The runs and the best of them.
     """
-    if early_stopping is not None:
-        _ = experiment.spec.metrics[early_stopping.metric]
+    rule = None if early_stopping is None else read_early_stopping(early_stopping)
+    if rule is not None and rule.metric is not None:
+        _ = experiment.spec.metrics[rule.metric]
     needs = dict(resources or {"cpu": 1})
     reuse = reuse_workers if reuse_workers is not None else not needs.get("gpu")
     with _settings(), _storage(storage_path) as storage, _mirrored(experiment, mlflow):
         cluster.connect()
         _refuse_unmeetable(needs)
-        _fit(trainable, experiment, parallel, needs, early_stopping, reuse, storage)
-    return summary(experiment)
+        watch = _ConvergenceWatch(experiment.engine) if stop_when_converged else None
+        _fit(trainable, experiment, parallel, needs, rule, watch, reuse, storage)
+    result = summary(experiment)
+    if watch is None or not watch.found().is_converged:
+        return result
+    return replace(result, is_complete=True, convergence=watch.found())
 
 
 @contextlib.contextmanager
@@ -103,7 +117,7 @@ def _mirrored(experiment: Experiment, mlflow: str | bool) -> Iterator[None]:
 def summary(experiment: Experiment) -> SweepResult:
     """An experiment's present state as the result of its sweeps."""
     spec, runs = experiment.spec, experiment.runs()
-    used = sum(run.state.uses_budget and not run.state.is_open for run in runs)
+    used = budget_used(spec, (run for run in runs if not run.state.is_open))
     is_complete = spec.budget is None or used >= spec.budget or experiment.engine.is_exhausted
     return SweepResult(experiment, tuple(runs), tuple(leaders(spec, runs)), is_complete)
 
@@ -114,6 +128,7 @@ def _fit(
     parallel: int | None,
     resources: Mapping[str, float],
     early_stopping: EarlyStopping | None,
+    watch: _ConvergenceWatch | None,
     reuse: bool,
     storage: Path,
 ) -> None:
@@ -124,7 +139,9 @@ def _fit(
     callback = load(TUNE, "callback")(engine, stops)
     scheduler = None
     if early_stopping is not None:
-        scheduler = load(TUNE, "scheduler")(early_stopping, engine.spec.metrics, stops)
+        scheduler = load(TUNE, "scheduler")(early_stopping, engine.spec.metrics, stops, engine.history)
+    if watch is not None:
+        search.suggest = watch.guarding(search.suggest)
     tuner = tune.Tuner(
         tune.with_resources(trainable, dict(resources)),
         tune_config=tune.TuneConfig(
@@ -143,6 +160,43 @@ def _fit(
         search.close()
         callback.on_experiment_end([])
         engine.flush()
+
+
+class _ConvergenceWatch:
+    """Judges an experiment anew whenever one of its runs has ended, and then ends its suggestions.
+
+    Args:
+        engine: The experiment's steering.
+    """
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+        self._ended = 0
+        self._judged: tuple[int, Convergence] | None = None
+        engine.subscribe(self._note)
+
+    def found(self) -> Convergence:
+        """The present verdict."""
+        ended = self._ended
+        if self._judged is None or self._judged[0] != ended:
+            self._judged = ended, converged(self._engine.spec, self._engine.history)
+        return self._judged[1]
+
+    def guarding(self, suggest: Callable[[str], Any]) -> Callable[[str], Any]:
+        """`suggest` until the search has converged; lost runs and the user's own points are still tried."""
+
+        def guarded(trial_id: str) -> Any:
+            from ray.tune.search import Searcher
+
+            engine = self._engine
+            if engine.waiting or engine.is_queued or not self.found().is_converged:
+                return suggest(trial_id)
+            return None if engine.trials else Searcher.FINISHED
+
+        return guarded
+
+    def _note(self, run: Run) -> None:
+        self._ended += not run.state.is_open
 
 
 def _refuse_unmeetable(resources: Mapping[str, float]) -> None:

@@ -140,7 +140,7 @@ class Run:
         tags: Names, sorted.
         note: Markdown, for people.
         favorite: Starred.
-        archived: Hidden from lists; searchers still learn from it unless the user says otherwise.
+        archived: Deleted, and may come back: hidden from lists, not learned from, free of the budget.
         late: Role (``production``, ``training``, …) → metric → values by time, apart from `values`.
     """
 
@@ -221,7 +221,8 @@ class History:
 
     Args:
         runs: Ended and open runs of this experiment.
-        sources: Runs of other experiments that warm-start this one.
+        sources: Ended runs from elsewhere that warm-start this one, in declared order of their sources, each
+            with its raw assignments; :attr:`Run.experiment` tells them apart (``None``: by project).
     """
 
     runs: tuple[Run, ...] = ()

@@ -24,13 +24,21 @@ def key(values: Assignments) -> Key:
     return tuple(sorted(values.items()))
 
 
-def taken(history: History) -> set[Key]:
+def taken(history: History, *, task: str | None = None) -> set[Key]:
     """Keys of the places that are known or under way.
 
     Lost and cancelled runs taught nothing, so their places are free again.
+
+    Args:
+        history: The runs so far.
+        task: Only what is known on this task; what is under way counts on any.
     """
     free = (State.LOST, State.CANCELLED)
-    return {key(run.assignments) for run in history.runs if run.state not in free}
+    return {
+        key(run.assignments)
+        for run in history.runs
+        if run.state not in free and (task is None or run.task in (task, None) or run.state.is_open)
+    }
 
 
 def size_bound(space: Space) -> float:

@@ -4,15 +4,35 @@ from __future__ import annotations
 
 import logging
 import math
-from collections.abc import Mapping, MutableMapping
+from collections.abc import Callable, Mapping, MutableMapping
+from dataclasses import replace
+from functools import partial
 from typing import Any
 
-from ray.tune.schedulers import AsyncHyperBandScheduler, TrialScheduler
+from ray.tune.schedulers import AsyncHyperBandScheduler, FIFOScheduler, TrialScheduler
 
 from heliostat.early_stopping import EarlyStopping
 from heliostat.metrics import Metrics
+from heliostat.outcome import sift
+from heliostat.trial import History
+from heliostat.tune_results import metrics_of
+from heliostat_searchers.stopping import (
+    Curve,
+    Decision,
+    FinishedCurves,
+    OpenCurve,
+    below_median,
+    decide,
+    read_curve,
+)
 
 logger = logging.getLogger(__name__)
+
+BRACKETS = 3
+"""Hyperband's brackets: a fourth would hardly ever stop anything in runs of less than 100 steps."""
+
+STEP = "training_iteration"
+Stops = MutableMapping[str, str]
 
 
 class GuardedScheduler(TrialScheduler):  # type: ignore[misc]  # Ray has no types
@@ -28,22 +48,19 @@ class GuardedScheduler(TrialScheduler):  # type: ignore[misc]  # Ray has no type
             number of trials that must have ended before any is stopped.
         reason: Why it stops trials, for people; may use ``{value}`` and ``{step}``.
         stops: Trial id → reason, filled in as it stops trials.
+        ended: Trials that had ended before, in earlier sweeps of the experiment.
     """
 
     def __init__(
-        self,
-        inner: TrialScheduler,
-        *,
-        rule: EarlyStopping,
-        reason: str,
-        stops: MutableMapping[str, str],
+        self, inner: TrialScheduler, *, rule: EarlyStopping, reason: str, stops: Stops, ended: int = 0
     ) -> None:
         super().__init__()
         self._inner = inner
         self._rule = rule
-        self._watched = rule.metric
+        self._watched = rule.metric or ""
+        self._whole = math.inf if rule.max_steps is None else rule.max_steps
         self._reason = reason
-        self._ended = 0
+        self._ended = ended
         self._stops = stops
 
     @property
@@ -72,8 +89,8 @@ class GuardedScheduler(TrialScheduler):  # type: ignore[misc]  # Ray has no type
         except Exception:
             logger.exception("the scheduler failed on a result; the trial goes on")
             return str(TrialScheduler.CONTINUE)
-        step = result.get("training_iteration", 0)
-        if decision == TrialScheduler.STOP and not result.get("done") and step < self._rule.max_steps:
+        step = result.get(STEP, 0)
+        if decision == TrialScheduler.STOP and not result.get("done") and step < self._whole:
             if self._ended < self._rule.min_runs:
                 return str(TrialScheduler.CONTINUE)
             value = result[self._watched]
@@ -102,26 +119,123 @@ class GuardedScheduler(TrialScheduler):  # type: ignore[misc]  # Ray has no type
         return self
 
 
-def asha(rule: EarlyStopping, metrics: Metrics, stops: MutableMapping[str, str]) -> GuardedScheduler:
-    """Asynchronous successive halving on one checkpointed metric (Li et al. 2020, arXiv:1810.05934).
+Judge = Callable[[FinishedCurves, Curve], Decision]
+
+
+class CurveScheduler(FIFOScheduler):  # type: ignore[misc]  # Ray has no types
+    """Stops trials by a judgement of their whole curve beside the curves of others.
 
     Args:
-        rule: The metric to watch and the rungs.
-        metrics: The experiment's metrics; they say whether more or less is better.
-        stops: Filled with trial id → reason.
+        judge: Known curves, the present one → decision.
+        metrics: The experiment's.
+        stops: Trial id → reason, filled in as it stops trials.
+        history: Runs of earlier sweeps; it learns from those that were completed.
     """
-    mode = "max" if metrics[rule.metric].sign > 0 else "min"
+
+    def __init__(self, judge: Judge, metrics: Metrics, stops: Stops, history: History) -> None:
+        super().__init__()
+        self._judge = judge
+        self._metrics = metrics
+        self._stops = stops
+        curves = (read_curve(metrics, run) for run in history.completed if not run.archived)
+        self._known = FinishedCurves(curve for curve in curves if curve is not None)
+        self._open: dict[str, OpenCurve] = {}
+
+    def set_search_properties(self, metric: str | None, mode: str | None, **spec: Any) -> bool:
+        """The experiment declares its metrics."""
+        return True
+
+    def on_trial_result(self, tune_controller: Any, trial: Any, result: Mapping[str, Any]) -> str:
+        """Whether the trial goes on; whatever goes wrong here, it does."""
+        try:
+            decision = self._judge(self._known, self._grown(trial.trial_id, result).open())
+        except Exception:
+            logger.exception("the scheduler failed on a result; the trial goes on")
+            return str(TrialScheduler.CONTINUE)
+        if not decision.is_stop:
+            return str(TrialScheduler.CONTINUE)
+        self._stops[trial.trial_id] = decision.reason
+        self._open.pop(trial.trial_id, None)
+        return str(TrialScheduler.STOP)
+
+    def on_trial_complete(self, tune_controller: Any, trial: Any, result: Mapping[str, Any]) -> None:
+        """Learn from a trial that went to its end; Ray Tune also tells of those that were stopped."""
+        if trial.trial_id in self._stops:
+            return
+        try:
+            self._known.add(self._grown(trial.trial_id, result).finished())
+        except Exception:
+            logger.exception("a finished curve could not be read; nothing is learned from it")
+        self._open.pop(trial.trial_id, None)
+
+    def on_trial_error(self, tune_controller: Any, trial: Any) -> None:
+        """Forget what it had shown."""
+        self._open.pop(trial.trial_id, None)
+
+    def on_trial_remove(self, tune_controller: Any, trial: Any) -> None:
+        """Forget what it had shown."""
+        self._open.pop(trial.trial_id, None)
+
+    def debug_string(self) -> str:
+        """What it knows."""
+        return f"Using CurveScheduler: {len(self._known)} finished curves, {len(self._stops)} stops."
+
+    def _grown(self, trial: str, result: Mapping[str, Any]) -> OpenCurve:
+        numbers = {name: item.value for name, item in sift(metrics_of(result))[0].items()}
+        curve = self._open.setdefault(trial, OpenCurve(self._metrics))
+        curve.add(int(result.get(STEP, 1)), numbers)
+        return curve
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> CurveScheduler:
+        return self
+
+
+def scheduler(
+    rule: EarlyStopping, metrics: Metrics, stops: Stops, history: History | None = None
+) -> TrialScheduler:
+    """The scheduler of a declared rule.
+
+    Args:
+        rule: The method and its settings.
+        metrics: The experiment's; they say whether more or less is better.
+        stops: Filled with trial id → reason.
+        history: Runs of earlier sweeps.
+    """
+    known = history or History()
+    if rule.method == "auto":
+        options: dict[str, Any] = {"risk": rule.risk, "grace": rule.grace, "min_runs": rule.min_runs}
+        return CurveScheduler(partial(decide, metrics, **options), metrics, stops, known)
+    if rule.method == "median":
+        watched = Metrics((replace(metrics[rule.metric or ""], strategy="optimize", threshold=None),))
+        judge = partial(below_median, watched.all[0], grace=rule.grace, min_runs=rule.min_runs)
+        return CurveScheduler(judge, watched, stops, known)
+    return _halving(rule, metrics, stops, len(known.completed))
+
+
+asha = scheduler
+"""The name under which it is registered as an entry point."""
+
+
+def _halving(rule: EarlyStopping, metrics: Metrics, stops: Stops, ended: int) -> GuardedScheduler:
+    """Asynchronous successive halving, in one bracket or, as Hyperband, in several.
+
+    Li et al. 2020, arXiv:1810.05934; Li et al. 2018, JMLR 18(185).
+    """
+    whole, metric = rule.max_steps or 1, metrics[rule.metric or ""]
+    rungs = int(math.log(whole / rule.grace) / math.log(rule.reduction)) + 1
+    is_hyperband = rule.method == "hyperband"
     inner = AsyncHyperBandScheduler(
-        time_attr="training_iteration",
-        metric=rule.metric,
-        mode=mode,
-        max_t=rule.max_steps,
+        time_attr=STEP,
+        metric=metric.name,
+        mode="max" if metric.sign > 0 else "min",
+        max_t=whole,
         grace_period=rule.grace,
         reduction_factor=rule.reduction,
+        brackets=min(BRACKETS, rungs) if is_hyperband else 1,
     )
-    share = f"the best 1/{rule.reduction:g} of the runs at that step"
-    reason = f"early-stopped: {rule.metric} = {{value:.4g}} at step {{step}} was not among {share}"
-    return GuardedScheduler(inner, rule=rule, reason=reason, stops=stops)
+    share = f"the best 1/{rule.reduction:g} of the runs at that step{' in its bracket' * is_hyperband}"
+    reason = f"early-stopped: {metric.name} = {{value:.4g}} at step {{step}} was not among {share}"
+    return GuardedScheduler(inner, rule=rule, reason=reason, stops=stops, ended=ended)
 
 
 def _is_finite(value: Any) -> bool:

@@ -5,16 +5,17 @@ from __future__ import annotations
 import logging
 import threading
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, cast
 
 from ray.tune.search import Searcher
 
 from heliostat import Experiment
 from heliostat import outcome as ends
+from heliostat.engine import Question
 from heliostat.errors import HeliostatError, NotFound
 from heliostat.isolation import isolated
-from heliostat.trial import Run
+from heliostat.trial import Proposal, Run
 from heliostat.tune_results import metrics_of
 from heliostat_searchers.thinker import Thinker
 
@@ -22,6 +23,13 @@ logger = logging.getLogger(__name__)
 
 READY = 1
 """Suggestions kept ahead of need: one hides the thinking time, more would be made on older results."""
+
+LOOK = 1.0
+"""Seconds between looks at the log while nothing is wanted: a raised budget or a queued point wakes us."""
+
+
+class _Closed(Exception):
+    """The sweep is over; what was being thought of may not be recorded any more."""
 
 
 class HeliostatSearch(Searcher):  # type: ignore[misc]  # Ray has no types
@@ -57,7 +65,7 @@ class HeliostatSearch(Searcher):  # type: ignore[misc]  # Ray has no types
         self._engine = self._experiment.engine
         self._parallel = parallel or self._engine.spec.parallel_bandwidth
         self._records = records
-        self._thinker = Thinker(self._engine)
+        self._thinker = Thinker(self._engine.spec.searcher)
         self._ready: deque[Run] = deque()
         self._live: dict[str, int] = {}
         self._changed = threading.Condition()
@@ -81,7 +89,8 @@ class HeliostatSearch(Searcher):  # type: ignore[misc]  # Ray has no types
             self._live[trial_id] = run.id
             self._engine.trials[trial_id] = run.id
             self._changed.notify_all()
-        return {**run.assignments, **({"task": run.task} if run.task else {})}
+        task = self._engine.spec.task(run.task) if run.task else None
+        return {**run.assignments, **({"task": {"name": task.name, "cost": task.cost}} if task else {})}
 
     @isolated
     def on_trial_result(self, trial_id: str, result: Mapping[str, Any]) -> None:
@@ -140,7 +149,8 @@ class HeliostatSearch(Searcher):  # type: ignore[misc]  # Ray has no types
         return self._has_no_more_new() and not self._live
 
     def _has_no_more_new(self) -> bool:
-        return self._has_given_up or self._engine.is_exhausted or self._engine.remaining == 0
+        is_exhausted = self._engine.is_exhausted and not self._engine.is_queued
+        return self._has_given_up or is_exhausted or self._engine.remaining == 0
 
     def _wants_more(self) -> bool:
         return len(self._ready) < READY and not self._has_no_more_new()
@@ -148,15 +158,16 @@ class HeliostatSearch(Searcher):  # type: ignore[misc]  # Ray has no types
     def _think_ahead(self) -> None:
         while True:
             with self._changed:
-                self._changed.wait_for(lambda: self._closed or self._wants_more())
+                is_wanted = self._changed.wait_for(lambda: self._closed or self._wants_more(), LOOK)
                 if self._closed:
                     return
             try:
-                proposals = self._thinker.think(1)
-                if self._closed:  # said while thinking: nothing may be admitted any more
-                    return
-                runs = self._engine.admit(proposals)
-                self._engine.is_exhausted = not runs
+                if not is_wanted:
+                    self._engine.refresh()
+                    continue
+                runs = self._engine.suggest(1, think=self._think)
+            except _Closed:
+                return
             except Exception:
                 logger.exception("no further suggestion can be made; the sweep ends with the running trials")
                 self._has_given_up = True
@@ -164,6 +175,12 @@ class HeliostatSearch(Searcher):  # type: ignore[misc]  # Ray has no types
             with self._changed:
                 self._ready.extend(runs)
                 self._changed.notify_all()
+
+    def _think(self, question: Question, count: int) -> Sequence[Proposal]:
+        proposals = self._thinker.think(question, count)
+        if self._closed:
+            raise _Closed
+        return proposals
 
     def _wake(self, run: Run) -> None:
         with self._changed:

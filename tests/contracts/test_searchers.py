@@ -44,3 +44,15 @@ class TestAx(SearcherContract):
     @pytest.fixture
     def searcher(self):
         return make_searcher("ax")
+
+
+class TestOptuna(SearcherContract):
+    @pytest.fixture
+    def searcher(self):
+        return make_searcher("optuna")
+
+
+class TestHyperopt(SearcherContract):
+    @pytest.fixture
+    def searcher(self):
+        return make_searcher("hyperopt")

@@ -10,7 +10,8 @@ from heliostat_searchers.bayesian.acquisition import (
     LogProbability,
     log_improvement,
 )
-from heliostat_searchers.bayesian.gp import GP, Data, Hyperparameters, fit, log_posterior
+from heliostat_searchers.bayesian.fitting import Priors, fit, log_posterior
+from heliostat_searchers.bayesian.gp import GP, Data, Hyperparameters
 from heliostat_searchers.bayesian.kernels import MATERN, RBF, Kernel
 from heliostat_searchers.bayesian.pareto import LogHypervolumeImprovement, reference_point
 from heliostat_searchers.quiet import quiet
@@ -106,7 +107,7 @@ def botorch_model():
     """BoTorch's default model with our hyper-parameters loaded, and ours."""
 
     data = some_data()
-    hyper = fit(data, np.arange(4), (BOTORCH_RBF,))
+    hyper = fit(data, np.arange(4), (BOTORCH_RBF,), Priors(noise=(-4.0, 1.0)))
     ours = GP(data, hyper)
     X = torch.as_tensor(data.points)
     theirs = SingleTaskGP(X, torch.as_tensor(data.values)[:, None], outcome_transform=None)

@@ -14,6 +14,7 @@ from heliostat.writes import (
     AddNote,
     ChangeExperiment,
     ChangeSuggestion,
+    CorrectRun,
     CreateExperiment,
     CreateRun,
     CreateSuggestion,
@@ -45,7 +46,14 @@ from heliostat_trackers.project_writes import (
     create_token,
     revoke_token,
 )
-from heliostat_trackers.run_writes import create_run, finish_run, retry_run, start_run, update_run
+from heliostat_trackers.run_writes import (
+    correct_run,
+    create_run,
+    finish_run,
+    retry_run,
+    start_run,
+    update_run,
+)
 from heliostat_trackers.suggestion_writes import change_suggestion, create_suggestion
 from heliostat_trackers.tables import events
 from heliostat_trackers.unit_of_work import UnitOfWork
@@ -57,6 +65,7 @@ _TOGETHER: dict[type, Callable[[UnitOfWork, Any], Effect]] = {
     LogCheckpoints: log_checkpoints,
     UpdateRun: update_run,
     FinishRun: finish_run,
+    CorrectRun: correct_run,
 }
 """Nearly all of the traffic: what they change is gathered over a batch."""
 
@@ -75,7 +84,7 @@ _ALONE: dict[type, Callable[[Connection, Any], Effect]] = {
     CreateSuggestion: create_suggestion,
     ChangeSuggestion: change_suggestion,
 }
-_ABOUT_RUNS = (StartRun, RetryRun, LogCheckpoints, UpdateRun, FinishRun)
+_ABOUT_RUNS = (StartRun, RetryRun, LogCheckpoints, UpdateRun, FinishRun, CorrectRun)
 _EARLIER = select(events.c.seq, events.c.kind, events.c.digest, events.c.reply).where(
     events.c.key == bindparam("sought")
 )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from itertools import groupby
 from operator import itemgetter
 from typing import Any
@@ -112,9 +112,20 @@ def read_run(connection: Connection, id: int) -> Run:
     return run_of(row, curve, _late(connection, _LATE.where(late_values.c.run == id)).get(id, {}))
 
 
-def read_events(connection: Connection, after: int, limit: int) -> list[Event]:
-    """Up to `limit` events after a place in the log."""
-    rows = connection.execute(_EVENTS, {"after": after, "most": max(limit, 0)})
+def read_events(
+    connection: Connection,
+    after: int,
+    limit: int,
+    experiment: int | None = None,
+    kinds: Sequence[str] | None = None,
+) -> list[Event]:
+    """Up to `limit` events after a place in the log, of one experiment or of some kinds on demand."""
+    statement = _EVENTS
+    if experiment is not None:
+        statement = statement.where(events.c.experiment == experiment)
+    if kinds is not None:
+        statement = statement.where(events.c.kind.in_(list(kinds)))
+    rows = connection.execute(statement, {"after": after, "most": max(limit, 0)})
     return [Event(row.seq, row.time, row.kind, row.experiment, row.run, json.loads(row.body)) for row in rows]
 
 

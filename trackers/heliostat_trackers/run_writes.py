@@ -10,6 +10,7 @@ from heliostat.errors import Conflict, InvalidValue
 from heliostat.trial import State
 from heliostat.writes import (
     AddFile,
+    CorrectRun,
     CreateRun,
     FinishRun,
     LogCheckpoints,
@@ -28,10 +29,21 @@ from heliostat_trackers.columns import (
     tags_text,
 )
 from heliostat_trackers.effects import Effect
+from heliostat_trackers.suggestion_writes import close_suggestion, refuse_unqueued
 from heliostat_trackers.tables import experiments, runs
 from heliostat_trackers.unit_of_work import FoundRun, UnitOfWork
 
-RunWrite = StartRun | RetryRun | LogCheckpoints | UpdateRun | LogText | LogLateValues | AddFile | FinishRun
+RunWrite = (
+    StartRun
+    | RetryRun
+    | LogCheckpoints
+    | UpdateRun
+    | LogText
+    | LogLateValues
+    | AddFile
+    | FinishRun
+    | CorrectRun
+)
 
 _MERGED = ("assignments", "parameter_sources", "sources", "dev_metadata", "sys_metadata", "datasets")
 _REPLACED = ("name", "model", "source_hash", "note", "favorite", "archived")
@@ -42,18 +54,25 @@ def create_run(unit: UnitOfWork, write: CreateRun) -> Effect:
     """Record the run under the next number of its experiment, 0 outside experiments.
 
     Raises:
-        NotFound: No such experiment.
+        NotFound: No such experiment, or it has no such suggestion.
         StaleSession: A newer session has taken over.
+        Conflict: The suggestion it takes up is not in the queue.
     """
     project, number = write.project, 0
     if write.experiment is None:
         unit.project(project, write.time)
     else:
         experiment = unit.experiment(write.experiment, epoch=write.epoch)
+        if write.suggestion is not None:
+            refuse_unqueued(unit.connection, write.suggestion, write.experiment)
         experiment.last += 1
         project, number = experiment.project, experiment.last
     id = unit.add_run({"project": project, "number": number, **_new_row(write)})
-    body = {"number": number, "state": State.ACTIVE.value}
+    body: dict[str, Any] = {"number": number, "state": State.ACTIVE.value}
+    if write.suggestion is not None:
+        unit.settle()  # the suggestion's row points at the run's
+        close_suggestion(unit.connection, write.suggestion, id)
+        body["suggestion"] = write.suggestion
     return Effect(write.experiment, id, number, attempt=1, body=body)
 
 
@@ -106,7 +125,13 @@ def update_run(unit: UnitOfWork, write: UpdateRun) -> Effect:
     changes |= {name: value for name in _REPLACED if (value := getattr(write, name)) is not None}
     changes |= _merged(unit, write, found)
     unit.change_run(found, changes)
-    return effect_of(write, found, {})
+    return effect_of(write, found, _told(write))
+
+
+def _told(write: UpdateRun) -> dict[str, Any]:
+    """What of the update concerns those who learn from the run."""
+    told: dict[str, Any] = {} if write.archived is None else {"archived": bool(write.archived)}
+    return told | ({"values": sorted(write.values)} if write.values else {})
 
 
 def _merged(unit: UnitOfWork, write: UpdateRun, found: FoundRun) -> dict[str, str]:
@@ -162,6 +187,34 @@ def finish_run(unit: UnitOfWork, write: FinishRun) -> Effect:
     return effect_of(write, found, {"state": state.value, "reason": write.reason})
 
 
+def correct_run(unit: UnitOfWork, write: CorrectRun) -> Effect:
+    """Set right the end of a run, and what it measured.
+
+    Raises:
+        NotFound: No such run.
+        Conflict: The run is still active.
+        StaleSession: A newer session has taken over.
+        InvalidValue: The state is not an end.
+    """
+    state = State(write.state)
+    if state.is_open:
+        remedy = "Use completed, early_stopped, failed, lost or cancelled."
+        raise InvalidValue("state", "must be an end", given=str(state), remedy=remedy)
+    found = unit.run(write.run, epoch=write.epoch)
+    if found.state == State.ACTIVE.value:
+        rule = f"only what has ended can be corrected, and run {write.run} is active"
+        raise Conflict(rule, remedy="Report its values, or end it first.", code="HS-CONFLICT-008")
+    changes = {
+        "state": state.value,
+        "end_reason": write.reason,
+        "updated": float(write.time),
+        "values": numbers_text(write.values, found.values),
+        "failure": failure_text(write.failure),
+    }
+    unit.change_run(found, changes)
+    return effect_of(write, found, {"state": state.value, "reason": write.reason})
+
+
 def _refuse_ended(run: int, found: FoundRun) -> None:
     if found.state not in (State.ACTIVE.value, State.LOST.value):
         rule = f"a run ends once, and run {run} has ended as {found.state} ({found.end_reason})"
@@ -191,6 +244,7 @@ def _new_row(write: CreateRun) -> dict[str, Any]:
         "attempt": 1,
         "created": float(write.time),
         "metadata": merged_text(write.metadata),
+        "sys_metadata": merged_text(write.sys_metadata, field="sys_metadata"),
         "updated": float(write.time),
         "user": write.user,
     }

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future
 from contextlib import contextmanager
 from functools import cached_property
@@ -188,10 +188,17 @@ class SqlRunLog:
         with self._snapshot() as connection:
             return attachment_reads.read_tokens(connection)
 
-    def events(self, after: int = 0, limit: int = 1000) -> list[Event]:
-        """Up to `limit` events with ``seq > after``, in order."""
+    def events(
+        self,
+        after: int = 0,
+        limit: int = 1000,
+        *,
+        experiment: int | None = None,
+        kinds: Sequence[str] | None = None,
+    ) -> list[Event]:
+        """Up to `limit` events with ``seq > after``, in order; of one experiment, of some kinds, if said."""
         with self._snapshot() as connection:
-            return reads.read_events(connection, after, limit)
+            return reads.read_events(connection, after, limit, experiment, kinds)
 
     def flush(self) -> None:
         """Wait until everything submitted so far is durable or refused."""

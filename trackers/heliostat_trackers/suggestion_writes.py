@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import Connection, insert, select, update
+from sqlalchemy import Connection, bindparam, insert, select, update
 
 from heliostat.errors import Conflict, InvalidValue, NotFound
 from heliostat.writes import SUGGESTION_STATES, ChangeSuggestion, CreateSuggestion
@@ -18,6 +18,8 @@ _NEXT: dict[str, tuple[str, ...]] = {
     "closed": ("deleted",),
     "deleted": (),
 }
+_FOUND = select(suggestions.c.experiment, suggestions.c.state).where(suggestions.c.id == bindparam("sought"))
+_CLOSE = update(suggestions).where(suggestions.c.id == bindparam("sought"))
 
 
 def create_suggestion(connection: Connection, write: CreateSuggestion) -> Effect:
@@ -58,7 +60,7 @@ def change_suggestion(connection: Connection, write: ChangeSuggestion) -> Effect
         remedy = f"Use one of {', '.join(SUGGESTION_STATES)}."
         raise InvalidValue("state", "is no state of suggestions", given=write.state, remedy=remedy)
     own = suggestions.c.id == write.suggestion
-    found = connection.execute(select(suggestions.c.experiment, suggestions.c.state).where(own)).first()
+    found = connection.execute(_FOUND, {"sought": write.suggestion}).first()
     if found is None:
         remedy = "List them with log.suggestions(experiment)."
         raise NotFound("no suggestion has this id", given=write.suggestion, remedy=remedy)
@@ -72,6 +74,27 @@ def change_suggestion(connection: Connection, write: ChangeSuggestion) -> Effect
     connection.execute(update(suggestions).where(own).values(changes))
     body = {"suggestion": write.suggestion, "state": write.state}
     return Effect(found.experiment, write.run, body=body, id=write.suggestion)
+
+
+def refuse_unqueued(connection: Connection, suggestion: int, experiment: int) -> None:
+    """Make sure that a suggestion waits in the experiment's queue.
+
+    Raises:
+        NotFound: The experiment has no such suggestion.
+        Conflict: It was taken already, or deleted.
+    """
+    found = connection.execute(_FOUND, {"sought": suggestion}).first()
+    if found is None or found.experiment != experiment:
+        rule, remedy = f"experiment {experiment} has no such suggestion", "List them with log.suggestions()."
+        raise NotFound(rule, given=suggestion, remedy=remedy)
+    if found.state != "queued":
+        rule = f"suggestion {suggestion} is {found.state} and waits in the queue no more"
+        raise Conflict(rule, remedy="Take the next one.", code="HS-CONFLICT-009")
+
+
+def close_suggestion(connection: Connection, suggestion: int, run: int) -> None:
+    """A run has taken it up."""
+    connection.execute(_CLOSE, {"sought": suggestion, "state": "closed", "run": run})
 
 
 def _refuse_stale(connection: Connection, experiment: int, epoch: int | None) -> None:

@@ -3,8 +3,8 @@
 Letters: `n` runs, `m` objectives, `d` dimensions of the search space, `k` feature columns.
 """
 
-from heliostat.analysis.best import best_run, leaders, pareto_front
-from heliostat.analysis.counts import Counts, counts
+from heliostat.analysis.best import best_run, leaders, pareto_front, separation, solutions
+from heliostat.analysis.counts import Counts, budget_used, counts
 from heliostat.analysis.curves import Curve, curve_metric, curves
 from heliostat.analysis.domination import non_dominated
 from heliostat.analysis.feasibility import Standing, is_counted, is_feasible, standing
@@ -19,6 +19,7 @@ __all__ = [
     "Progress",
     "Standing",
     "best_run",
+    "budget_used",
     "counts",
     "curve_metric",
     "curves",
@@ -30,5 +31,7 @@ __all__ = [
     "non_dominated",
     "pareto_front",
     "progress",
+    "separation",
+    "solutions",
     "standing",
 ]

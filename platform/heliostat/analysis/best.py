@@ -1,8 +1,10 @@
-"""The best run of one objective, the Pareto front of several."""
+"""The best run of one objective, several solutions, the Pareto front of several objectives."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,6 +12,7 @@ from numpy.typing import NDArray
 from heliostat.analysis.domination import non_dominated
 from heliostat.analysis.feasibility import Standing, in_standing
 from heliostat.experiment import ExperimentSpec
+from heliostat.space import Features
 from heliostat.trial import Run
 
 
@@ -49,8 +52,43 @@ def best_run(spec: ExperimentSpec, runs: Sequence[Run]) -> Run | None:
 
 
 def leaders(spec: ExperimentSpec, runs: Sequence[Run]) -> list[Run]:
-    """What a reader looks for first: the best run, or with several objectives the Pareto front."""
+    """What a reader looks for first.
+
+    The best run; with several objectives the Pareto front, with several solutions those, best first; without
+    an objective all runs that keep within the guardrails.
+    """
+    if not spec.metrics.objectives:
+        return in_standing(spec, runs, Standing.FEASIBLE)
     if len(spec.metrics.objectives) > 1:
         return pareto_front(spec, runs)
+    if spec.num_solutions > 1:
+        return solutions(spec, runs)
     best = best_run(spec, runs)
     return [] if best is None else [best]
+
+
+def separation(d: int) -> float:
+    """Least distance in the unit cube of `d` dimensions at which two solutions count as different.
+
+    A quarter of the mean distance of random points, √(d/6).
+    """
+    return 0.1 * math.sqrt(d)
+
+
+def solutions(spec: ExperimentSpec, runs: Sequence[Run]) -> list[Run]:
+    """The best runs of one objective that keep :func:`separation` apart, best first, at most as declared."""
+    (metric,) = spec.metrics.objectives
+    features, radius = Features(spec.space), separation(spec.space.d)
+    ranked = sorted(
+        in_standing(spec, runs, Standing.FEASIBLE), key=lambda run: -metric.sign * run.numbers[metric.name]
+    )
+    chosen: list[Run] = []
+    places: list[Any] = []
+    for run in ranked:
+        place = features.row(dict(run.assignments))
+        if all(math.dist(place, other) >= radius for other in places):
+            chosen.append(run)
+            places.append(place)
+        if len(chosen) == spec.num_solutions:
+            break
+    return chosen

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from heliostat.analysis.feasibility import Standing, standing
 from heliostat.experiment import ExperimentSpec
 from heliostat.trial import Run, State
+
+COST_DIGITS = 9
+"""Digits to which costs are summed: ten tenths are one."""
 
 
 @dataclass(frozen=True)
@@ -21,7 +25,7 @@ class Counts:
         feasible: Counted runs within all guardrails.
         infeasible: Counted runs over a guardrail.
         incomplete: Completed runs without a finite value of some steering metric.
-        used: Runs that count against the budget.
+        used: What they have used of the budget.
         budget: The declared budget, if any.
     """
 
@@ -30,7 +34,7 @@ class Counts:
     feasible: int
     infeasible: int
     incomplete: int
-    used: int
+    used: float
     budget: int | None
 
     @property
@@ -40,7 +44,8 @@ class Counts:
 
 
 def counts(spec: ExperimentSpec, runs: Sequence[Run]) -> Counts:
-    """The numbers of an experiment's runs."""
+    """The numbers of an experiment's runs, without archived ones."""
+    runs = [run for run in runs if not run.archived]
     states = Counter(run.state for run in runs)
     standings = Counter(standing(spec, run) for run in runs)
     return Counts(
@@ -49,6 +54,19 @@ def counts(spec: ExperimentSpec, runs: Sequence[Run]) -> Counts:
         feasible=standings[Standing.FEASIBLE],
         infeasible=standings[Standing.INFEASIBLE],
         incomplete=standings[Standing.INCOMPLETE],
-        used=sum(run.state.uses_budget for run in runs),
+        used=budget_used(spec, runs),
         budget=spec.budget,
     )
+
+
+def budget_used(spec: ExperimentSpec, runs: Iterable[Run]) -> float:
+    """What runs have used of the budget: 1 each, or the cost of their tasks; a whole number if it is one.
+
+    Lost, cancelled and archived runs use nothing.
+    """
+    counted = [run for run in runs if run.state.uses_budget and not run.archived]
+    if not spec.tasks:
+        return len(counted)
+    costs = (spec.cost(run.task) for run in counted)
+    used = round(math.fsum(costs), COST_DIGITS)
+    return int(used) if used == int(used) else used

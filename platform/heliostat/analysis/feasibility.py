@@ -58,5 +58,6 @@ def is_feasible(spec: ExperimentSpec, run: Run) -> bool:
 
 
 def in_standing(spec: ExperimentSpec, runs: Sequence[Run], *wanted: Standing) -> list[Run]:
-    """The runs with any of these standings, by number."""
-    return sorted((run for run in runs if standing(spec, run) in wanted), key=lambda run: run.number)
+    """The runs with any of these standings, by number; archived ones are left out."""
+    found = (run for run in runs if not run.archived and standing(spec, run) in wanted)
+    return sorted(found, key=lambda run: run.number)

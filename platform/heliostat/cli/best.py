@@ -9,10 +9,11 @@ from typing import Any
 import click
 
 from heliostat.analysis import leaders
-from heliostat.cli.options import existing_log, json_option, log_option, print_json, print_table
+from heliostat.cli.options import existing_log, json_option, log_option, number, print_json, print_table
+from heliostat.engine import is_noisy, recommended
 from heliostat.experiment import ExperimentSpec
 from heliostat.objects import run_object
-from heliostat.trial import Run
+from heliostat.trial import Proposal, Run
 
 NOTHING_FEASIBLE = 3
 
@@ -24,16 +25,29 @@ NOTHING_FEASIBLE = 3
 def command(experiment: int, log_url: str | None, as_json: bool) -> None:
     """Print the best feasible run, or all of the Pareto front; exit code 3 if nothing is feasible."""
     log = existing_log(log_url)
-    spec = log.experiment(experiment).spec
-    found = leaders(spec, log.runs(experiment))
+    spec, runs = log.experiment(experiment).spec, log.runs(experiment)
+    found = leaders(spec, runs)
     if as_json:
         print_json({"object": "list", "data": [run_object(run) for run in found]})
     elif found:
         print_front(spec, found)
+        if is_noisy(spec, runs):
+            print_recommended(recommended(log, experiment))
     else:
         click.echo("no completed run meets all guardrails yet", err=True)
     if not found:
         sys.exit(NOTHING_FEASIBLE)
+
+
+def print_recommended(point: Proposal | None) -> None:
+    """One line: where noise was averaged out, and what is expected there."""
+    if point is None:
+        return
+    given = ", ".join(f"{name}={number(value)}" for name, value in point.assignments.items())
+    expected = ", ".join(
+        f"{name} {item.mean:.4g} ± {item.stddev:.2g}" for name, item in point.predicted.items()
+    )
+    click.echo(f"recommended: {given} ({point.why}){', ' if expected else ''}{expected}")
 
 
 def print_front(spec: ExperimentSpec, runs: Sequence[Run]) -> None:

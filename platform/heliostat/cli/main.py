@@ -19,6 +19,7 @@ COMMANDS = {
     "log": "heliostat.cli.log",
     "ls": "heliostat.cli.ls",
     "mlflow": "heliostat.cli.mlflow",
+    "queue": "heliostat.cli.queue",
     "run": "heliostat.cli.run",
     "show": "heliostat.cli.show",
 }

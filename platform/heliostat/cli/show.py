@@ -8,6 +8,7 @@ from typing import Any
 import click
 
 from heliostat.cli.options import existing_log, json_option, log_option, print_json, print_table
+from heliostat.convergence import converged
 from heliostat.experiment import ExperimentSpec
 from heliostat.objects import experiment_object, run_object
 from heliostat.space.space import describe
@@ -34,6 +35,8 @@ def command(experiment: int, run_number: int | None, log_url: str | None, as_jso
         _print_run(runs[0])
     else:
         _print_head(record.id, record.spec, record.created)
+        if runs:
+            click.echo(f"{converged(record.spec, runs)}\n")
         _print_runs(record.spec, runs)
 
 

@@ -7,12 +7,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from heliostat.analysis import Counts, Standing, best_run, counts, pareto_front, progress
+from heliostat.analysis.counts import COST_DIGITS
 from heliostat.analysis.feasibility import in_standing
+from heliostat.convergence import converged
 from heliostat.experiment import ExperimentSpec
 from heliostat.figures.limits import limit_text
 from heliostat.figures.numbers import short
 from heliostat.metrics import Metric
-from heliostat.trial import Run, State
+from heliostat.trial import Proposal, Run, State
 
 
 @dataclass(frozen=True)
@@ -38,7 +40,18 @@ def headlines(spec: ExperimentSpec, runs: Sequence[Run]) -> tuple[Headline, ...]
     """Best value or front, every limit, runs and budget."""
     found = counts(spec, runs)
     limits = tuple(_limit(spec, runs, metric) for metric in spec.metrics.guardrails)
-    return (*_results(spec, runs, found), *limits, _runs(found))
+    return (*_results(spec, runs, found), *limits, _runs(found), *_convergence(spec, runs, found))
+
+
+def recommendation(spec: ExperimentSpec, point: Proposal | None) -> tuple[Headline, ...]:
+    """What is expected at the recommended point, and where that is; nothing without a point."""
+    objectives = [metric for metric in spec.metrics.objectives if point and metric.name in point.predicted]
+    if point is None or not objectives:
+        return ()
+    expected = point.predicted[objectives[0].name]
+    value = f"{short(expected.mean)} ± {short(expected.stddev)}"
+    where = ", ".join(f"{name} {short(item)}" for name, item in point.assignments.items())
+    return (Headline(f"Expected {objectives[0].name} at the recommended point", value, where, point.why),)
 
 
 def state_counts(spec: ExperimentSpec, runs: Sequence[Run]) -> tuple[tuple[str, str, int], ...]:
@@ -106,9 +119,20 @@ def _limit(spec: ExperimentSpec, runs: Sequence[Run], metric: Metric) -> Headlin
     return Headline(label, short(value), repr(value), detail, tone)
 
 
+def _convergence(spec: ExperimentSpec, runs: Sequence[Run], found: Counts) -> tuple[Headline, ...]:
+    """Whether more runs would still win anything; nothing before there is a feasible run."""
+    if not found.feasible:
+        return ()
+    verdict = converged(spec, runs)
+    since, needed = (int(verdict.evidence[key]) for key in ("runs_since_gain", "runs_needed"))
+    detail = f"{since} runs since the last gain that counts; {needed} are enough"
+    value, tone = ("yes", "good") if verdict.is_converged else ("not yet", "")
+    return (Headline("Converged", value, verdict.reason, detail, tone),)
+
+
 def _runs(found: Counts) -> Headline:
     if found.budget is None:
         return Headline("Runs", str(found.used), detail="no budget declared")
-    left = found.budget - found.used
-    detail = f"of {found.budget} runs, {left} left" if left > 0 else f"of {found.budget} runs, all used"
+    left = round(found.budget - found.used, COST_DIGITS)
+    detail = f"of {found.budget} runs, {left:g} left" if left > 0 else f"of {found.budget} runs, all used"
     return Headline("Budget used", str(found.used), detail=detail)

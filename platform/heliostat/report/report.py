@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from heliostat.experiment import ExperimentSpec
 from heliostat.report.embedding import embedded_json, own_file, plotly_script
 from heliostat.report.view import view
-from heliostat.trial import Run
+from heliostat.trial import Proposal, Run
 
 if TYPE_CHECKING:
     import jinja2
@@ -28,6 +28,7 @@ def render(
     title: str | None = None,
     generated: Callable[[], float] = time.time,
     log_url: str = "",
+    recommended: Proposal | None = None,
 ) -> str:
     """The report of an experiment.
 
@@ -37,6 +38,7 @@ def render(
         title: Title of the page; by default project and name.
         generated: Clock that dates the report, in seconds since the epoch.
         log_url: Where the runs are kept; printed without its password.
+        recommended: The point to use, where that is not the best run's.
 
     Returns:
         HTML with everything inside it, about 5 MB, most of it plotly.js. Its body gets the attribute
@@ -44,7 +46,7 @@ def render(
     """
     from markupsafe import Markup
 
-    page = view(spec, runs, title=title, generated=generated(), log_url=log_url)
+    page = view(spec, runs, title=title, generated=generated(), log_url=log_url, recommended=recommended)
     return (
         _environment()
         .get_template("report.html.j2")
@@ -68,6 +70,7 @@ def write(
     title: str | None = None,
     generated: Callable[[], float] = time.time,
     log_url: str = "",
+    recommended: Proposal | None = None,
 ) -> Path:
     """:func:`render` to a file, which is whole or not there at all.
 
@@ -78,7 +81,7 @@ def write(
         OSError: The folder does not exist or cannot be written; an older file stays as it was.
     """
     target = Path(path)
-    text = render(spec, runs, title=title, generated=generated, log_url=log_url)
+    text = render(spec, runs, title=title, generated=generated, log_url=log_url, recommended=recommended)
     handle, name = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name[:100]}.", suffix=".tmp")
     try:
         with os.fdopen(handle, "w", encoding="utf-8", errors="replace", newline="\n") as file:

@@ -15,9 +15,9 @@ from heliostat.figures import Card, overview
 from heliostat.figures.limits import limit_text
 from heliostat.figures.theme import DARK
 from heliostat.report.failures import Failures, failures
-from heliostat.report.headlines import Headline, headlines, state_counts
+from heliostat.report.headlines import Headline, headlines, recommendation, state_counts
 from heliostat.report.tables import Cell, Leaders, cell, leaders_table, runs_table
-from heliostat.trial import Run
+from heliostat.trial import Proposal, Run
 
 
 @dataclass(frozen=True)
@@ -68,7 +68,13 @@ class View:
 
 
 def view(
-    spec: ExperimentSpec, runs: Sequence[Run], *, title: str | None, generated: float, log_url: str
+    spec: ExperimentSpec,
+    runs: Sequence[Run],
+    *,
+    title: str | None,
+    generated: float,
+    log_url: str,
+    recommended: Proposal | None = None,
 ) -> View:
     """The view of an experiment and its runs."""
     cards = overview(spec, runs)
@@ -84,7 +90,7 @@ def view(
         log_url=without_password(log_url),
         counts=counts(spec, runs),
         states=state_counts(spec, runs),
-        headlines=headlines(spec, runs),
+        headlines=(*headlines(spec, runs), *recommendation(spec, recommended)),
         best=_best(spec, runs),
         leaders=leaders_table(spec, runs) if is_multi else None,
         limits=tuple(limit_text(metric) for metric in spec.metrics.guardrails),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import math
 from base64 import b64encode
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
 import pytest
@@ -12,13 +13,15 @@ import pytest
 from heliostat.errors import Conflict, InvalidValue, NotFound, StaleSession
 from heliostat.ports import RunLog
 from heliostat.testing.run_records import SPEC, OpenLog, RunRecords, known
-from heliostat.trial import Checkpoint, LateMeasurement, Measurement, State
+from heliostat.trial import Checkpoint, Failure, LateMeasurement, Measurement, State
 from heliostat.writes import (
     LARGEST_FILE,
     AddFile,
     AddNote,
     ChangeExperiment,
     ChangeSuggestion,
+    CorrectRun,
+    CreateExperiment,
     CreateRun,
     CreateSuggestion,
     CreateTag,
@@ -33,6 +36,7 @@ from heliostat.writes import (
     SettleProject,
     StartRun,
     UpdateRun,
+    new_key,
 )
 
 DIGEST = hashlib.sha256(b"secret").hexdigest()
@@ -204,6 +208,78 @@ class Attachments(RunRecords):
             with pytest.raises(InvalidValue):
                 log.apply(CreateTag(name, color, time=2.0))
         assert [(tag.id, tag.name, tag.color) for tag in log.tags()] == [(id, "best", "#00ff7F")]
+
+    def test_a_queued_suggestion_becomes_one_run(
+        self, open_log: OpenLog, log: RunLog, experiment: int
+    ) -> None:
+        """Of eight threads that try it one gets it; the same request again gets the same run."""
+        write = CreateSuggestion(experiment, {"x": 0.5}, time=1.0, state="queued", origin="user")
+        id = known(log.apply(write).id)
+        tries = [CreateRun(experiment, {"x": 0.5}, time=2.0, suggestion=id) for _ in range(8)]
+        with ThreadPoolExecutor(8) as pool:
+            futures = list(pool.map(log.submit, tries))
+        log.flush()
+        (won,) = [place for place, future in enumerate(futures) if future.exception() is None]
+        assert {type(future.exception()) for future in futures} == {type(None), Conflict}
+        reply = futures[won].result()
+        log.close()
+        reopened = open_log()
+        assert reopened.apply(tries[won]) == reply
+        (record,) = reopened.suggestions(experiment)
+        assert (record.state, record.run, len(reopened.runs(experiment))) == ("closed", reply.run, 1)
+        deleted = known(reopened.apply(replace(write, key=new_key())).id)
+        reopened.apply(ChangeSuggestion(deleted, "deleted", time=3.0))
+        with pytest.raises(Conflict, match="deleted"):
+            reopened.apply(CreateRun(experiment, {"x": 0.5}, time=4.0, suggestion=deleted))
+        with pytest.raises(NotFound):
+            reopened.apply(CreateRun(experiment, {"x": 0.5}, time=4.0, suggestion=12345))
+        assert len(reopened.runs(experiment)) == 1
+        reopened.close()
+
+    def test_corrections(self, log: RunLog, experiment: int, run: int) -> None:
+        """What has ended can be set right, state, values and failure; what is active cannot."""
+        failure = Failure("nan", "metric 'loss' is nan")
+        write = CorrectRun(run, State.COMPLETED, "by hand", time=9.0, values={"loss": Measurement(2.0, 0.1)})
+        with pytest.raises(Conflict, match="is active"):
+            log.apply(write)
+        first = {"loss": Measurement(1.0), "note": Measurement(5.0)}
+        log.apply(FinishRun(run, State.FAILED, "nan", time=4.0, values=first, failure=failure))
+        log.apply(write)
+        found = log.run(run)
+        assert (found.state, found.end_reason, found.failure) == (State.COMPLETED, "by hand", None)
+        assert found.values == {"loss": Measurement(2.0, 0.1), "note": Measurement(5.0)}
+        assert (found.ended, found.updated) == (4.0, 9.0)
+        log.apply(CorrectRun(run, State.FAILED, "wrong data", time=10.0, failure=failure))
+        assert (log.run(run).state, log.run(run).failure) == (State.FAILED, failure)
+        old, _ = (known(log.apply(OpenSession(experiment, who, time=1.0)).epoch) for who in "ab")
+        with pytest.raises(StaleSession):
+            log.apply(CorrectRun(run, State.COMPLETED, "late", time=11.0, epoch=old))
+        with pytest.raises(InvalidValue, match="end"):
+            log.apply(CorrectRun(run, State.ACTIVE, "no", time=11.0))
+        with pytest.raises(NotFound):
+            log.apply(CorrectRun(12345, State.COMPLETED, "no", time=11.0))
+
+    def test_events_of_one_experiment_and_kind(self, log: RunLog, experiment: int, run: int) -> None:
+        """Followers read what concerns them; updates tell whether they concern those who learn."""
+        other = known(log.apply(CreateExperiment({**SPEC, "name": "other"}, time=1.0)).experiment)
+        log.apply(CreateRun(other, {"x": 0.1}, time=2.0))
+        log.apply(UpdateRun(run, time=3.0, metadata={"a": 1}))
+        log.apply(UpdateRun(run, time=4.0, archived=True, values={"loss": Measurement(1.0)}))
+        own = log.events(experiment=experiment)
+        assert [event.kind for event in own] == ["CreateExperiment", "CreateRun", "UpdateRun", "UpdateRun"]
+        updates = log.events(experiment=experiment, kinds=("UpdateRun", "CorrectRun"))
+        assert updates == own[2:]
+        assert ("archived" in updates[0].body, updates[1].body["archived"]) == (False, True)
+        assert updates[1].body["values"] == ["loss"]
+        assert log.events(own[2].seq, 1, experiment=experiment, kinds=["UpdateRun"]) == own[3:]
+        assert log.events(kinds=()) == []
+
+    def test_a_run_keeps_what_heliostat_notes_of_it(self, log: RunLog, experiment: int) -> None:
+        """From its creation on."""
+        mark = {"history": {"made": 3, "ended": 2}}
+        made = known(log.apply(CreateRun(experiment, {"x": 0.1}, time=2.0, sys_metadata=mark)).run)
+        plain = known(log.apply(CreateRun(experiment, {"x": 0.1}, time=2.0)).run)
+        assert (log.run(made).sys_metadata, log.run(plain).sys_metadata) == (mark, {})
 
     def test_life_of_a_suggestion(self, log: RunLog, experiment: int, run: int) -> None:
         """Queued → open → closed, deleted from anywhere, never back."""

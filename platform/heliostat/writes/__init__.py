@@ -23,7 +23,15 @@ from heliostat.writes.experiments import (
     OpenSession,
 )
 from heliostat.writes.projects import AddNote, CreateTag, CreateToken, RevokeToken, SettleProject
-from heliostat.writes.runs import CreateRun, FinishRun, LogCheckpoints, RetryRun, StartRun, UpdateRun
+from heliostat.writes.runs import (
+    CorrectRun,
+    CreateRun,
+    FinishRun,
+    LogCheckpoints,
+    RetryRun,
+    StartRun,
+    UpdateRun,
+)
 
 Write = (
     CreateExperiment
@@ -37,6 +45,7 @@ Write = (
     | LogCheckpoints
     | UpdateRun
     | FinishRun
+    | CorrectRun
     | LogText
     | LogLateValues
     | AddFile
@@ -54,6 +63,7 @@ __all__ = [
     "AddNote",
     "ChangeExperiment",
     "ChangeSuggestion",
+    "CorrectRun",
     "CreateExperiment",
     "CreateRun",
     "CreateSuggestion",

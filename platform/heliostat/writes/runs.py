@@ -13,7 +13,11 @@ from heliostat.writes.base import new_key
 
 @dataclass(frozen=True)
 class CreateRun:
-    """Record a run before it is handed out. Reply: ``run`` and ``number`` (1, 2, … in its experiment)."""
+    """Record a run before it is handed out. Reply: ``run`` and ``number`` (1, 2, … in its experiment).
+
+    With a `suggestion`, the run takes it out of the queue in the same step, so that of all who try it exactly
+    one gets it: a suggestion that is not ``queued`` any more is a Conflict, and no run is made.
+    """
 
     experiment: int | None
     assignments: Mapping[str, Value]
@@ -28,6 +32,8 @@ class CreateRun:
     predicted: Mapping[str, Prediction] = field(default_factory=dict)
     metadata: Mapping[str, Any] = field(default_factory=dict)
     user: str = ""
+    suggestion: int | None = None
+    sys_metadata: Mapping[str, Any] = field(default_factory=dict)
     epoch: int | None = None
     key: str = field(default_factory=new_key)
 
@@ -140,5 +146,31 @@ class FinishRun:
     failure: Failure | None = None
     metadata: Mapping[str, Any] = field(default_factory=dict)
     attempt: int | None = None
+    epoch: int | None = None
+    key: str = field(default_factory=new_key)
+
+
+@dataclass(frozen=True)
+class CorrectRun:
+    """Set right what is known of a run that has ended; only this may change its state again.
+
+    Legal for runs that have ended; an active one is a Conflict (it is reported, not corrected).
+
+    Args:
+        run: The run.
+        state: What its end should have been.
+        reason: Why, for people.
+        time: When.
+        values: Laid over its values.
+        failure: Its failure, ``None`` if it has none.
+    """
+
+    run: int
+    state: State
+    reason: str
+    _: KW_ONLY
+    time: float
+    values: Mapping[str, Measurement] = field(default_factory=dict)
+    failure: Failure | None = None
     epoch: int | None = None
     key: str = field(default_factory=new_key)

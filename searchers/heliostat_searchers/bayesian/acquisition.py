@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from scipy.special import erfcx, log_ndtr
 
 from heliostat_searchers.bayesian.gp import GP
+from heliostat_searchers.bayesian.places import Place
 
 Array = NDArray[np.float64]
 Worth = tuple[Array, Array, Array]
@@ -88,18 +89,25 @@ class Acquisition:
 
     Args:
         models: `m` posteriors.
-        terms: What counts.
+        terms: What counts of what they believe.
+        places: What counts of where a point lies.
     """
 
     models: tuple[GP, ...]
     terms: tuple[Term, ...]
+    places: tuple[Place, ...] = ()
 
     def values(self, points: Array) -> Array:
         """Worth of each point (``b x k``), shape ``b``."""
         beliefs = [model.at(points) for model in self.models]
         mean = np.column_stack([mean for mean, _ in beliefs])
         stddev = np.sqrt(np.column_stack([variance for _, variance in beliefs]))
-        return np.asarray(sum(term(mean, stddev)[0] for term in self.terms))
+        value = np.zeros(len(points))
+        for term in self.terms:
+            value += term(mean, stddev)[0]
+        for place in self.places:
+            value += place(points)[0]
+        return value
 
     def slopes(self, points: Array) -> tuple[Array, Array]:
         """Worth (``b``) and its gradient (``b x k``) at `points` (``b x k``)."""
@@ -113,6 +121,10 @@ class Acquisition:
             for place, (_, _, mean_slope, variance_slope) in enumerate(beliefs):
                 half = by_stddev[:, place] / (2.0 * stddev[:, place])
                 gradient += by_mean[:, place, None] * mean_slope + half[:, None] * variance_slope
+        for summand in self.places:
+            worth, slope = summand(points)
+            value += worth
+            gradient += slope
         return value, gradient
 
 

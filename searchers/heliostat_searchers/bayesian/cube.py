@@ -21,22 +21,24 @@ class Cube:
 
     Args:
         space: The space to work in.
+        has_tasks: Whether a last feature column says on which task a row was measured.
     """
 
-    def __init__(self, space: Space) -> None:
+    def __init__(self, space: Space, *, has_tasks: bool = False) -> None:
         self.space = space
         self.columns = Features(space).columns
+        self.has_tasks = has_tasks
 
     @property
     def k(self) -> int:
         """Number of feature columns."""
-        return int(self.columns[-1].stop)
+        return int(self.columns[-1].stop) + self.has_tasks
 
     @cached_property
     def owners(self) -> NDArray[np.intp]:
-        """Dimension of each feature column, shape ``k``."""
+        """Dimension of each feature column, shape ``k``; the task is a dimension of its own."""
         widths = [columns.stop - columns.start for columns in self.columns]
-        return np.repeat(np.arange(self.space.d), widths)
+        return np.repeat(np.arange(self.space.d + self.has_tasks), [*widths, *[1] * self.has_tasks])
 
     @cached_property
     def discrete(self) -> list[int]:
@@ -74,8 +76,13 @@ class Cube:
         result[~self.alive(result)] = 0.5
         return result
 
-    def features(self, units: Array) -> Array:
-        """The model's columns for snapped places, shape ``b x k``."""
+    def features(self, units: Array, tasks: Array | None = None) -> Array:
+        """The model's columns for snapped places, shape ``b x k``.
+
+        Args:
+            units: Places, ``b x d``.
+            tasks: Places of their tasks, ``b``; by default the full task, whose place is 0.
+        """
         result = np.zeros((len(units), self.k))
         alive = self.alive(units)
         everyone = np.arange(len(units))
@@ -85,6 +92,8 @@ class Cube:
                 result[everyone, start + _bins(units[:, column], item.size)] = alive[:, column]
             else:
                 result[:, start] = np.where(alive[:, column], units[:, column], 0.5)
+        if self.has_tasks and tasks is not None:
+            result[:, -1] = tasks
         return result
 
     def is_inside(self, units: Array) -> NDArray[np.bool_]:

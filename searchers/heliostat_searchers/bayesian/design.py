@@ -19,8 +19,17 @@ FEWEST, PER_DIMENSION, MOST = 4, 2, 10
 finds better points than the sequence does, also in 20 dimensions."""
 
 
-def planned(spec: ExperimentSpec) -> int:
+INFORMED = 3
+"""Size of the initial design after other experiments: two of their best places and one elsewhere."""
+
+
+EMPTY = History()
+
+
+def planned(spec: ExperimentSpec, history: History = EMPTY) -> int:
     """Number of runs in the initial design."""
+    if history.sources:
+        return INFORMED
     wanted = max(FEWEST, min(PER_DIMENSION * spec.space.d, MOST))
     return wanted if spec.budget is None else min(wanted, max(FEWEST, spec.budget // 2))
 
@@ -41,7 +50,7 @@ def points(
     return [defaults, *rest]
 
 
-def obstacle(spec: ExperimentSpec, rows: Rows) -> str:
+def obstacle(spec: ExperimentSpec, history: History, rows: Rows) -> str:
     """Why these rows cannot be modelled (yet); empty if they can.
 
     Half of the design must have an outcome, so that a pool of workers that starts all at once goes on with
@@ -49,8 +58,10 @@ def obstacle(spec: ExperimentSpec, rows: Rows) -> str:
     """
     if rows.n == 0:
         return "no run has completed" if not len(rows.failed) else "every run has failed"
-    if rows.distinct + len(rows.failed) < (planned(spec) + 1) // 2 or rows.distinct < 2:
+    if rows.distinct + len(rows.failed) < (planned(spec, history) + 1) // 2 or rows.distinct < 2:
         return f"only {rows.distinct} different places have a result"
+    if not spec.metrics.objectives:
+        return ""
     objectives = rows.columns[: len(spec.metrics.objectives)]
     if objectives and all(column.is_constant for column in objectives):
         return "all results are equal"

@@ -1,4 +1,10 @@
-"""From beliefs to the acquisition function of one proposal: which terms a declared experiment needs."""
+"""From beliefs to the acquisition function of one proposal: which terms a declared experiment needs.
+
+One objective: log expected improvement. Several: log hypervolume improvement, beyond
+:data:`.pareto.HYPERVOLUME_OBJECTIVES` of a random scalarisation. Several solutions: improvement on one of
+them in turn, away from the others. None, only limits: coverage of the region that meets them. In all of them
+guardrails, the chance of success and the user's priors are further summands.
+"""
 
 from __future__ import annotations
 
@@ -7,12 +13,15 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from heliostat.analysis import separation
+from heliostat.experiment import ExperimentSpec
 from heliostat_searchers.bayesian.acquisition import (
     Acquisition,
     LogExpectedImprovement,
     LogProbability,
     Term,
 )
+from heliostat_searchers.bayesian.cube import Cube
 from heliostat_searchers.bayesian.gp import GP
 from heliostat_searchers.bayesian.models import Models, scalarised
 from heliostat_searchers.bayesian.optimizer import FRUGAL, THOROUGH, Effort
@@ -22,12 +31,35 @@ from heliostat_searchers.bayesian.pareto import (
     is_efficient,
     reference_point,
 )
+from heliostat_searchers.bayesian.places import Apart, LogCoverage, Place, log_prior
 from heliostat_searchers.bayesian.rows import Rows
 
 Array = NDArray[np.float64]
 
 ANCHORS = 5
 """Best known points whose surroundings are searched; more would thin out the copies of each."""
+
+BETWEEN = np.array([0.25, 0.5, 0.75])
+"""Places on the way from one point to another where a valley is looked for."""
+
+PROMISING = 0.8
+"""Quantile of the known values that a solution still missing has to beat (SigOpt's)."""
+
+BALL = 48
+"""Offsets that stand for a ball in coverage: its share is known to ±7 %, and the ranking needs no more."""
+
+GAP_SAMPLES = 512
+"""Random points by which the largest gap is judged."""
+
+PLAUSIBLE = 0.05
+"""Chance of meeting all limits from which a place counts as perhaps satisfactory: well below even, so that
+unknown places do, as long as nothing there was seen to miss them."""
+
+FEWEST_PLAUSIBLE = 16
+"""Points that count where the chance is low everywhere."""
+
+RADII = (0.01, 0.5)
+"""Smallest and largest ball: the former is a point of a grid of 100, the latter half the cube."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -37,47 +69,59 @@ class Goal:
     Args:
         acquisition: The function to maximise.
         effort: How hard to search for its maximum.
-        is_feasibility: Whether only safety counts, because no feasible point is known.
+        aim: ``improve``, ``feasibility`` (no feasible point is known), ``coverage`` or ``solution``.
     """
 
     acquisition: Acquisition
     effort: Effort
-    is_feasibility: bool = False
+    aim: str = "improve"
 
 
-def goal(models: Models, owners: NDArray[np.intp], rng: np.random.Generator) -> Goal:
+def goal(models: Models, cube: Cube, spec: ExperimentSpec, turn: int, rng: np.random.Generator) -> Goal:
     """The goal of the next proposal under these beliefs.
 
     Args:
         models: Beliefs, with at least one model.
-        owners: Dimension of each feature column, ``k``.
-        rng: Draws the weights of a scalarisation.
+        cube: Where they hold.
+        spec: What was declared.
+        turn: Number of the proposal; several solutions take turns.
+        rng: Draws the weights of a scalarisation, and the samples of a region.
     """
-    if not len(models.baseline):
-        safe = Acquisition((*models.guardrails, *_success(models)), _safety(models, 0))
-        return Goal(safe, THOROUGH, is_feasibility=True)
+    prior = log_prior(cube, len(models.feasible))
+    places: tuple[Place, ...] = () if prior is None else (prior,)
+    if not models.objectives:
+        coverage = _coverage(models, cube, rng)
+        return Goal(Acquisition(models.everyone, _safety(models, 0), (*places, coverage)), FRUGAL, "coverage")
     m = len(models.objectives)
+    if not len(models.baseline):
+        safe = Acquisition(models.everyone[m:], _safety(models, 0), places)
+        return Goal(safe, THOROUGH, "feasibility")
     effort = FRUGAL if 1 < m <= HYPERVOLUME_OBJECTIVES else THOROUGH
     if m > HYPERVOLUME_OBJECTIVES:
-        models = scalarised(models, rng.dirichlet(np.ones(m)), owners)
+        models = scalarised(models, rng.dirichlet(np.ones(m)), cube.owners)
         m = 1
     known = np.column_stack([model.at(models.baseline)[0] for model in models.objectives])
+    if spec.num_solutions > 1:
+        best, apart = _solution(models, known[:, 0], spec, turn)
+        terms = (LogExpectedImprovement(best), *_safety(models, m))
+        return Goal(Acquisition(models.everyone, terms, (*places, *apart)), THOROUGH, "solution")
     base: Term = LogExpectedImprovement(float(known.max())) if m == 1 else _hypervolume(models, known)
-    everyone = (*models.objectives, *models.guardrails, *_success(models))
-    return Goal(Acquisition(everyone, (base, *_safety(models, m))), effort)
+    return Goal(Acquisition(models.everyone, (base, *_safety(models, m)), places), effort)
 
 
 def anchors(rows: Rows, m: int) -> Array:
     """Places of the best known rows, best first, ``r x d``.
 
     Best is: feasible and of the largest value, or on the front of `m` objectives; while nothing is feasible,
-    closest to the limits.
+    closest to the limits. Without objectives the latest feasible rows: there the region is not covered yet.
     """
     values = np.column_stack([column.values for column in rows.columns])
     feasible = np.flatnonzero(rows.is_feasible)
     if not len(feasible):
         limits = np.array([-np.inf if column.limit is None else column.limit for column in rows.columns])
         order = np.argsort(np.maximum(limits - values, 0.0).sum(axis=1), kind="stable")
+    elif m == 0:
+        order = feasible[::-1]
     elif m == 1:
         order = feasible[np.argsort(-values[feasible, 0], kind="stable")]
     else:
@@ -86,13 +130,75 @@ def anchors(rows: Rows, m: int) -> Array:
     return np.asarray(rows.units[order[:ANCHORS]])
 
 
+def distinct(model: GP, points: Array, values: Array, count: int, radius: float) -> NDArray[np.intp]:
+    """Rows of up to `count` best points on hills of their own that keep `radius` apart, best first.
+
+    Two points are on one hill where the model expects no valley between them (Ursem 1999, *Multinational
+    evolutionary algorithms*): without this the flank of the first solution would count as the second.
+    """
+    chosen: list[int] = []
+    for place in np.argsort(-values, kind="stable"):
+        away = np.linalg.norm(points[chosen] - points[place], axis=1)
+        is_apart = not len(away) or away.min() >= radius
+        if is_apart and not any(
+            _is_one_hill(model, points[[other, place]], values[place]) for other in chosen
+        ):
+            chosen.append(int(place))
+        if len(chosen) == count:
+            break
+    return np.array(chosen, dtype=np.intp)
+
+
+def _is_one_hill(model: GP, ends: Array, lower: float) -> bool:
+    between = ends[0] + BETWEEN[:, None] * (ends[1] - ends[0])
+    return bool(model.at(between)[0].min() >= lower)
+
+
+def _solution(models: Models, values: Array, spec: ExperimentSpec, turn: int) -> tuple[float, list[Apart]]:
+    """What to beat, and where not to be, when one of several solutions has its turn.
+
+    One that is still missing is looked for away from all that is known to be good.
+    """
+    points, radius = models.baseline, separation(spec.space.d)
+    found = distinct(models.objectives[0], points, values, spec.num_solutions, radius)
+    mine = turn % spec.num_solutions
+    if mine < len(found):
+        best, others = float(values[found[mine]]), np.delete(found, mine)
+    else:
+        best = float(np.quantile(values, PROMISING))
+        others = np.flatnonzero(values >= best)
+    return best, [Apart(points[others], radius)] if len(others) else []
+
+
+def _coverage(models: Models, cube: Cube, rng: np.random.Generator) -> LogCoverage:
+    """Coverage by balls as large as the largest gap in what may be satisfactory: coarse first, then fine.
+
+    With balls of one small size a search would tile the first satisfactory spot before it looked for others.
+    """
+    points = cube.features(cube.snapped(rng.random((GAP_SAMPLES, cube.space.d))))
+    chance = Acquisition(models.everyone, _safety(models, 0)).values(points)
+    plausible = points[chance >= np.log(PLAUSIBLE)]
+    if not len(plausible):
+        plausible = points[np.argsort(-chance)[:FEWEST_PLAUSIBLE]]
+    known = models.baseline
+    gaps = np.linalg.norm(plausible[:, None] - known[None], axis=2).min(axis=1) if len(known) else np.ones(1)
+    radius = float(np.clip(gaps.max(), *RADII))
+    return LogCoverage(known, _ball(cube, radius, rng), radius)
+
+
+def _ball(cube: Cube, radius: float, rng: np.random.Generator) -> Array:
+    """Offsets that fill a ball in the dimensions that can move, ``BALL x k``."""
+    columns = np.array([place.start for place in cube.columns])[cube.slidable]
+    offsets = np.zeros((BALL, cube.k))
+    directions = rng.standard_normal((BALL, len(columns)))
+    directions /= np.maximum(np.linalg.norm(directions, axis=1, keepdims=True), 1e-12)
+    offsets[:, columns] = radius * rng.random((BALL, 1)) ** (1 / max(len(columns), 1)) * directions
+    return offsets
+
+
 def _hypervolume(models: Models, known: Array) -> LogHypervolumeImprovement:
     limits = [column.limit for column in models.columns[: known.shape[1]]]
     return LogHypervolumeImprovement(known, reference_point(known, limits))
-
-
-def _success(models: Models) -> tuple[GP, ...]:
-    return () if models.success is None else (models.success,)
 
 
 def _safety(models: Models, first: int) -> tuple[Term, ...]:

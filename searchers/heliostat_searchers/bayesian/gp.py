@@ -1,18 +1,17 @@
-"""Exact Gaussian-process regression in closed form, fitted by maximum a posteriori.
+"""Exact Gaussian-process regression in closed form: posteriors under given hyper-parameters.
 
 ========== ==================================================================================
 ``n k b``  rows of data, feature columns, rows asked about
 ``X y``    features (``n x k``) and standardised values (``n``)
-``ℓ σ² c`` length scales (``k``), noise variance, constant mean
-``K``      ``k(X, X) + diag(noise)``, ``n x n``
-``α``      ``K⁻¹ (y - c)``
-``W``      ``ααᵀ - K⁻¹``, so that ``d log p(y)/dθ = ½ Σ W ∘ dK/dθ``
+``ℓ a σ²`` length scales (``k``), variance of the kernel, noise variance
+``Φ T``    basis of the trend at X (``n x s``), prior variance of its weights; mostly absent
+``K``      ``a k(X, X) + Φ T Φᵀ + diag(noise)``, ``n x n``
+``c``      constant mean, ``1ᵀK⁻¹r / 1ᵀK⁻¹1`` with ``r = y - Φ b``
+``α``      ``K⁻¹ (r - c)``
 ========== ==================================================================================
 
-Model: ``y = f(x) + ε`` with ``f ~ GP(c, k)`` of unit variance. Priors: ``log ℓ ~ N(√2 + ½ log d, 3)``
-(Hvarfner, Hellsten and Nardi 2024, *Vanilla Bayesian optimization performs great in high dimensions*) and
-``log σ² ~ N(-4, 1)``: BoTorch's ``SingleTaskGP``, at 1/10 of its cost. Formulas: Rasmussen and Williams
-2006, §2.2, §5.4. The constant mean is solved for exactly, ``c = 1ᵀK⁻¹y / 1ᵀK⁻¹1``.
+Model: ``y = c + trend(x) + g(x) + ε`` with ``g ~ GP(0, a k)``. Formulas: Rasmussen and Williams 2006, §2.2,
+§2.7, §5.4. How hyper-parameters are found: :mod:`.fitting`.
 """
 
 from __future__ import annotations
@@ -23,32 +22,17 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 from scipy.linalg import LinAlgError, cho_factor, cho_solve, solve_triangular
-from scipy.optimize import minimize
 
-from heliostat_searchers.bayesian.kernels import MATERN, RBF, Kernel, squared_distances
+from heliostat_searchers.bayesian.kernels import Kernel, squared_distances
+from heliostat_searchers.bayesian.trend import NO_TREND, Trend
 
 Array = NDArray[np.float64]
 
-LENGTH_PRIOR = (np.sqrt(2.0), np.sqrt(3.0))
-"""Location (before ``½ log d``) and scale of log ℓ (Hvarfner et al. 2024)."""
-
-NOISE_PRIOR = (-4.0, 1.0)
-"""Location and scale of log σ²: noise of about 2 % of the variance (BoTorch's default)."""
-
-LENGTH_BOUNDS = (2.5e-2, 1e3)
-"""Below: BoTorch's bound, where rows no longer see each other; above: a column without effect."""
-
-NOISE_CEILING = 4.0
-"""Largest σ²; values are standardised, so 1 already calls everything noise."""
-
-TOLERANCE = 1e-6
-"""Relative change of the MAP value at which the fit ends: the same MAP to 5 digits as at 1e-9."""
-
-ITERATIONS = 100
-"""Most steps of a fit; data of 1000 rows took 71."""
-
 JITTERS = (0.0, 1e-8, 1e-6, 1e-4)
 """Diagonal added until the Cholesky factor exists; beyond 1e-4 the data are at fault."""
+
+SMALLEST_VARIANCE = 1e-10
+"""Variances below this are rounding errors of ``1 - kᵀK⁻¹k``."""
 
 
 @dataclass(frozen=True)
@@ -60,12 +44,14 @@ class Hyperparameters:
         lengths: ℓ, shape ``k``.
         noise: σ².
         score: Log posterior density per row at the optimum.
+        amplitude: a; 1 unless a trend explains part of the variance.
     """
 
     kernel: Kernel
     lengths: Array
     noise: float
     score: float = 0.0
+    amplitude: float = 1.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -76,16 +62,28 @@ class Data:
         points: X, ``n x k``.
         values: y, ``n``, standardised.
         noise: Known noise variance of each row, NaN where it must be learned, ``n``.
+        trend: What other experiments say.
     """
 
     points: Array
     values: Array
     noise: Array
+    trend: Trend = NO_TREND
 
     @property
     def n(self) -> int:
         """Number of rows."""
         return len(self.values)
+
+    @cached_property
+    def basis(self) -> Array:
+        """Φ, ``n x s``."""
+        return self.trend.at(self.points)
+
+    @property
+    def residual(self) -> Array:
+        """``y - Φ b``, ``n``."""
+        return np.asarray(self.values - self.trend.weight * self.basis.sum(axis=1))
 
     def extended(self, points: Array, values: Array) -> Data:
         """These rows and others whose noise is not known."""
@@ -94,11 +92,12 @@ class Data:
             np.vstack([self.points, points]),
             np.concatenate([self.values, values]),
             np.concatenate([self.noise, unknown]),
+            self.trend,
         )
 
     def part(self, chosen: NDArray[np.intp]) -> Data:
         """The chosen rows."""
-        return Data(self.points[chosen], self.values[chosen], self.noise[chosen])
+        return Data(self.points[chosen], self.values[chosen], self.noise[chosen], self.trend)
 
 
 @dataclass(frozen=True, eq=False)
@@ -110,30 +109,59 @@ class GP:
 
     def at(self, points: Array) -> tuple[Array, Array]:
         """Mean and variance of f at `points` (``b x k``), each of shape ``b``."""
-        cross, _ = self._cross(points)
-        mean = self._constant + cross @ self._weights
+        basis = self.data.trend.at(points)
+        cross = self._cross(points, basis)
+        mean = self._mean(basis) + cross @ self._weights
         half = solve_triangular(self._factor, cross.T, lower=True, check_finite=False)
-        return mean, np.maximum(1.0 - np.sum(half**2, axis=0), SMALLEST_VARIANCE)
+        return mean, np.maximum(self._prior_variance(basis) - np.sum(half**2, axis=0), SMALLEST_VARIANCE)
 
     def slopes(self, points: Array) -> tuple[Array, Array, Array, Array]:
         """Mean, variance (``b``) and their gradients with respect to `points` (``b x k``).
 
         ``dμ/dx = Σᵢ αᵢ dkᵢ/dx`` and ``dσ²/dx = -2 Σᵢ (K⁻¹k)ᵢ dkᵢ/dx``.
         """
-        cross, slope = self._cross(points)
+        squared = squared_distances(points, self.data.points, self.hyper.lengths)
+        value, slope = self.hyper.kernel.shape(squared)
+        trend, amplitude = self.data.trend, self.hyper.amplitude
+        basis, basis_slope = trend.slopes(points) if trend else (np.zeros((len(points), 0)), None)
+        cross = amplitude * value + self._basis_part(basis)
         solved = cho_solve((self._factor, True), cross.T, check_finite=False).T
-        variance = np.maximum(1.0 - np.sum(cross * solved, axis=1), SMALLEST_VARIANCE)
-        mean = self._constant + cross @ self._weights
-        return (
-            mean,
-            variance,
-            self._pull(points, slope * self._weights),
-            self._pull(points, -2.0 * slope * solved),
-        )
+        variance = np.maximum(self._prior_variance(basis) - np.sum(cross * solved, axis=1), SMALLEST_VARIANCE)
+        mean = self._mean(basis) + cross @ self._weights
+        by_mean = self._pull(points, amplitude * slope * self._weights)
+        by_variance = self._pull(points, -2.0 * amplitude * slope * solved)
+        if basis_slope is not None:
+            weights = trend.weight + trend.variance * (self.data.basis.T @ self._weights)
+            by_mean += np.einsum("s,bsk->bk", weights, basis_slope)
+            pulled = 2.0 * trend.variance * (basis - solved @ self.data.basis)
+            by_variance += np.einsum("bs,bsk->bk", pulled, basis_slope)
+        return mean, variance, by_mean, by_variance
+
+    def covariance(self, left: Array, right: Array) -> Array:
+        """Posterior covariance of f between points (``a x k`` and ``b x k``), shape ``a x b``."""
+        bases = self.data.trend.at(left), self.data.trend.at(right)
+        squared = squared_distances(left, right, self.hyper.lengths)
+        prior = self.hyper.amplitude * self.hyper.kernel.shape(squared)[0]
+        prior = prior + self.data.trend.variance * bases[0] @ bases[1].T
+        halves = [
+            solve_triangular(self._factor, self._cross(points, basis).T, lower=True, check_finite=False)
+            for points, basis in zip((left, right), bases, strict=True)
+        ]
+        return np.asarray(prior - halves[0].T @ halves[1])
 
     def with_rows(self, points: Array, values: Array) -> GP:
-        """The posterior after more rows, under the same hyper-parameters and mean."""
-        return replace(self, data=self.data.extended(points, values)) if len(values) else self
+        """The posterior after more rows, under the same hyper-parameters.
+
+        The factor grows by a block, which costs n² a row instead of n³.
+        """
+        if not len(values):
+            return self
+        grown = replace(self, data=self.data.extended(points, values))
+        corner = GP(Data(points, values, np.full(len(values), np.nan), self.data.trend), self.hyper)
+        factor = _grown(self._factor, self._cross(points, self.data.trend.at(points)), corner._covariance)
+        if factor is not None:
+            vars(grown)["_factor"] = factor
+        return grown
 
     @cached_property
     def left_out(self) -> tuple[Array, Array]:
@@ -142,24 +170,43 @@ class GP:
         diagonal = np.diag(inverse)
         return self.data.values - self._weights / diagonal, 1.0 / diagonal
 
+    @property
+    def _covariance(self) -> Array:
+        data, hyper = self.data, self.hyper
+        squared = squared_distances(data.points, data.points, hyper.lengths)
+        return np.asarray(
+            hyper.amplitude * hyper.kernel.shape(squared)[0]
+            + data.trend.variance * data.basis @ data.basis.T
+            + np.diag(noise_of(data, hyper.noise, hyper.kernel))
+        )
+
     @cached_property
     def _factor(self) -> Array:
-        hyper = self.hyper
-        squared = squared_distances(self.data.points, self.data.points, hyper.lengths)
-        return _cholesky(hyper.kernel.shape(squared)[0] + np.diag(_noise(self.data, hyper)))
+        return cholesky(self._covariance)
 
     @cached_property
     def _constant(self) -> float:
-        return _constant(self._factor, self.data.values)
+        return constant_of(self._factor, self.data.residual)
 
     @cached_property
     def _weights(self) -> Array:
-        residual = self.data.values - self._constant
+        residual = self.data.residual - self._constant
         return np.asarray(cho_solve((self._factor, True), residual, check_finite=False))
 
-    def _cross(self, points: Array) -> tuple[Array, Array]:
+    def _mean(self, basis: Array) -> Array:
+        return np.asarray(self._constant + self.data.trend.weight * basis.sum(axis=1))
+
+    def _prior_variance(self, basis: Array) -> Array:
+        return np.asarray(self.hyper.amplitude + self.data.trend.variance * np.sum(basis**2, axis=1))
+
+    def _cross(self, points: Array, basis: Array) -> Array:
         squared = squared_distances(points, self.data.points, self.hyper.lengths)
-        return self.hyper.kernel.shape(squared)
+        return np.asarray(
+            self.hyper.amplitude * self.hyper.kernel.shape(squared)[0] + self._basis_part(basis)
+        )
+
+    def _basis_part(self, basis: Array) -> Array:
+        return np.asarray(self.data.trend.variance * basis @ self.data.basis.T)
 
     def _pull(self, points: Array, weights: Array) -> Array:
         """``Σᵢ wᵢ dkᵢ/dx`` with the kernel's h already in `weights` (``b x n``), shape ``b x k``."""
@@ -167,98 +214,24 @@ class GP:
         return np.asarray(-total / self.hyper.lengths**2)
 
 
-SMALLEST_VARIANCE = 1e-10
-"""Variances below this are rounding errors of ``1 - kᵀK⁻¹k``."""
+def noise_of(data: Data, learned: float, kernel: Kernel) -> Array:
+    """Noise variance of each row, ``n``: what is known, never below the kernel's floor, else `learned`."""
+    return np.where(np.isnan(data.noise), learned, np.maximum(data.noise, kernel.floor))
 
 
-def fit(data: Data, owners: NDArray[np.intp], kernels: tuple[Kernel, ...] = (MATERN, RBF)) -> Hyperparameters:
-    """The hyper-parameters of largest posterior density, over all `kernels`.
-
-    Args:
-        data: At least two rows.
-        owners: Dimension of each feature column, ``k``: columns of one category share a length scale,
-            because one-hot columns say nothing apart from each other.
-        kernels: Families to choose among.
-    """
-    return max((_fit_one(data, owners, kernel) for kernel in kernels), key=lambda found: found.score)
-
-
-def log_posterior(theta: Array, data: Data, owners: NDArray[np.intp], kernel: Kernel) -> tuple[float, Array]:
-    """``(log p(y | θ) + log p(θ)) / n`` and its gradient at θ = (log ℓ by dimension, log σ²).
-
-    Returns:
-        A scalar and shape ``d + 1``.
-    """
-    by_dimension, noise = np.exp(theta[:-1]), float(np.exp(theta[-1]))
-    hyper = Hyperparameters(kernel, by_dimension[owners], noise)
-    value, slope = kernel.shape(squared_distances(data.points, data.points, hyper.lengths))
-    factor = _cholesky(value + np.diag(_noise(data, hyper)))
-    inverse = cho_solve((factor, True), np.eye(data.n), check_finite=False)
-    residual = data.values - _constant(factor, data.values)
-    weights = inverse @ residual
-    likelihood = -0.5 * residual @ weights - np.log(np.diag(factor)).sum() - 0.5 * data.n * np.log(2 * np.pi)
-    spread = np.outer(weights, weights) - inverse
-    columns = _column_slopes(spread * slope, data.points) / hyper.lengths**2
-    gradient = np.append(
-        np.bincount(owners, columns, minlength=len(by_dimension)),
-        0.5 * noise * np.diag(spread)[np.isnan(data.noise)].sum(),
-    )
-    prior, prior_slope = _log_prior(theta)
-    return float(likelihood + prior) / data.n, (gradient + prior_slope) / data.n
-
-
-def _fit_one(data: Data, owners: NDArray[np.intp], kernel: Kernel) -> Hyperparameters:
-    d = int(owners.max()) + 1
-
-    def loss(theta: Array) -> tuple[float, Array]:
-        value, gradient = log_posterior(theta, data, owners, kernel)
-        return -value, -gradient
-
-    low = np.log([*[LENGTH_BOUNDS[0]] * d, kernel.floor])
-    high = np.log([*[LENGTH_BOUNDS[1]] * d, NOISE_CEILING])
-    found = minimize(
-        loss,
-        np.clip(_start(d), low, high),
-        jac=True,
-        method="L-BFGS-B",
-        bounds=np.column_stack([low, high]),
-        options={"ftol": TOLERANCE, "maxiter": ITERATIONS},
-    )
-    lengths, noise = np.exp(found.x[:-1])[owners], float(np.exp(found.x[-1]))
-    return Hyperparameters(kernel, lengths, noise, -float(found.fun))
-
-
-def _start(d: int) -> Array:
-    """The modes of the priors, where BoTorch starts too."""
-    length = LENGTH_PRIOR[0] + 0.5 * np.log(d) - LENGTH_PRIOR[1] ** 2
-    return np.append(np.full(d, length), NOISE_PRIOR[0] - NOISE_PRIOR[1] ** 2)
-
-
-def _log_prior(theta: Array) -> tuple[float, Array]:
-    """Log-normal densities of ℓ and σ² (up to a constant) and their slopes in θ."""
-    d = len(theta) - 1
-    places = np.append(np.full(d, LENGTH_PRIOR[0] + 0.5 * np.log(d)), NOISE_PRIOR[0])
-    scales = np.append(np.full(d, LENGTH_PRIOR[1]), NOISE_PRIOR[1])
-    away = (theta - places) / scales
-    return float(-theta.sum() - 0.5 * (away**2).sum()), -1.0 - away / scales
-
-
-def _column_slopes(weights: Array, points: Array) -> Array:
-    """``½ Σᵢⱼ wᵢⱼ (xᵢ - xⱼ)²`` for each column of `points`, with symmetric `weights`; shape ``k``."""
-    return np.asarray(points.T**2 @ weights.sum(axis=1) - np.sum(points * (weights @ points), axis=0))
-
-
-def _noise(data: Data, hyper: Hyperparameters) -> Array:
-    known = np.maximum(data.noise, hyper.kernel.floor)
-    return np.where(np.isnan(data.noise), hyper.noise, known)
-
-
-def _constant(factor: Array, values: Array) -> float:
-    solved = cho_solve((factor, True), np.column_stack([np.ones(len(values)), values]), check_finite=False)
+def constant_of(factor: Array, residual: Array) -> float:
+    """The constant mean of largest likelihood."""
+    ones = np.ones(len(residual))
+    solved = cho_solve((factor, True), np.column_stack([ones, residual]), check_finite=False)
     return float(solved[:, 1].sum() / solved[:, 0].sum())
 
 
-def _cholesky(matrix: Array) -> Array:
+def cholesky(matrix: Array) -> Array:
+    """The lower factor, with as little jitter as it takes.
+
+    Raises:
+        LinAlgError: There is none.
+    """
     for jitter in JITTERS:
         try:
             lower, _ = cho_factor(matrix + jitter * np.eye(len(matrix)), lower=True, check_finite=False)
@@ -266,3 +239,16 @@ def _cholesky(matrix: Array) -> Array:
             continue
         return np.tril(lower)
     raise LinAlgError("the covariance matrix of the rows has no Cholesky factor")
+
+
+def _grown(factor: Array, cross: Array, corner: Array) -> Array | None:
+    """The factor of a matrix with more rows, or None where rounding leaves none."""
+    n, more = len(factor), len(corner)
+    below = solve_triangular(factor, cross.T, lower=True, check_finite=False).T
+    try:
+        rest, _ = cho_factor(corner - below @ below.T, lower=True, check_finite=False)
+    except LinAlgError:
+        return None
+    result = np.zeros((n + more, n + more))
+    result[:n, :n], result[n:, :n], result[n:, n:] = factor, below, np.tril(rest)
+    return result

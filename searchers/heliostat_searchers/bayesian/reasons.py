@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from heliostat.trial import Prediction
+from heliostat_searchers.bayesian.acquisition import Acquisition
 from heliostat_searchers.bayesian.goal import Goal
 from heliostat_searchers.bayesian.models import Models
 from heliostat_searchers.bayesian.pareto import is_efficient
@@ -26,7 +27,10 @@ def predictions(models: Models, point: Array) -> dict[str, Prediction]:
 
 def why(models: Models, goal: Goal, point: Array, predicted: dict[str, Prediction]) -> str:
     """The reason for one point (``1 x k``): exploit where the expected values alone are an improvement."""
-    if goal.is_feasibility:
+    if goal.aim == "coverage":
+        chance = exp(float(Acquisition(models.everyone, goal.acquisition.terms).values(point)[0]))
+        return f"coverage: meets all limits with P = {chance:.2g}, where little is known to meet them"
+    if goal.aim == "feasibility":
         chance = exp(float(goal.acquisition.values(point)[0]))
         return f"feasibility: no run has met all limits yet, this one will with P = {chance:.2g}"
     expected = np.column_stack([model.at(point)[0] for model in models.objectives])
@@ -39,4 +43,5 @@ def why(models: Models, goal: Goal, point: Array, predicted: dict[str, Predictio
         beside = f"best so far {best:.4g}"
     else:
         beside = f"front of {int(is_efficient(known).sum())}"
-    return f"{'exploit' if improves else 'explore'}: expects {numbers}; {beside}"
+    aim = f"{goal.aim}, " if goal.aim == "solution" else ""
+    return f"{aim}{'exploit' if improves else 'explore'}: expects {numbers}; {beside}"

@@ -9,7 +9,7 @@ Letters: ``n`` data rows, ``d`` dimensions, ``m`` steering metrics (objectives, 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,6 +19,8 @@ from heliostat.metrics import Metric
 from heliostat.space import Space
 from heliostat.trial import History, Prediction, Run, State
 from heliostat_searchers.bayesian.curves import estimated_final
+from heliostat_searchers.bayesian.tasks import place_of
+from heliostat_searchers.bayesian.warps import IDENTITY, Warp
 
 Array = NDArray[np.float64]
 
@@ -38,8 +40,9 @@ class Column:
         metric: Its declaration.
         values: Standardised, more is better, ``n``.
         noise: Known noise variance in the same units, NaN where unknown, ``n``.
-        centre: Natural value (times sign) at 0.
-        scale: Natural units per standardised unit.
+        centre: Natural value (times sign) at 0, before the warp.
+        scale: Natural units per standardised unit, before the warp.
+        warp: What was done to the standardised values.
     """
 
     metric: Metric
@@ -47,13 +50,24 @@ class Column:
     noise: Array
     centre: float
     scale: float
+    warp: Warp = IDENTITY
 
     @property
     def limit(self) -> float | None:
         """The threshold, standardised: at least this is wanted."""
         if self.metric.threshold is None:
             return None
-        return (self.metric.sign * self.metric.threshold - self.centre) / self.scale
+        return float(self.standardised(self.metric.threshold))
+
+    def standardised(self, natural: float) -> Array:
+        """A natural value in the units of `values`."""
+        plain = (self.metric.sign * natural - self.centre) / self.scale
+        return self.warp.forward(np.asarray(plain))
+
+    def warped(self, warp: Warp) -> Column:
+        """This column, which has no warp yet, under one; known noise follows the local slope."""
+        slope = warp.slope(self.values)
+        return replace(self, values=warp.forward(self.values), noise=self.noise * slope**2, warp=warp)
 
     @property
     def is_constant(self) -> bool:
@@ -61,8 +75,11 @@ class Column:
         return bool(np.ptp(self.values) == 0.0)
 
     def natural(self, mean: float, stddev: float) -> Prediction:
-        """A standardised belief in natural units."""
-        return Prediction(self.metric.sign * (mean * self.scale + self.centre), stddev * self.scale)
+        """A standardised belief in natural units; under a warp its median, and half its central 68 %."""
+        low, middle, high = self.warp.backward(np.array([mean - stddev, mean, mean + stddev]))
+        return Prediction(
+            self.metric.sign * (float(middle) * self.scale + self.centre), float(high - low) / 2 * self.scale
+        )
 
 
 @dataclass(frozen=True, eq=False)
@@ -75,6 +92,7 @@ class Rows:
         is_feasible: Completed rows that met every guardrail, ``n``.
         failed: Places where runs failed, ``f x d``.
         pending: Places of open runs, ``p x d``.
+        tasks: Places of the tasks of data, failed and pending rows (:mod:`.tasks`), ``n``, ``f`` and ``p``.
     """
 
     units: Array
@@ -82,6 +100,7 @@ class Rows:
     is_feasible: NDArray[np.bool_]
     failed: Array
     pending: Array
+    tasks: tuple[Array, Array, Array]
 
     @property
     def n(self) -> int:
@@ -96,25 +115,28 @@ class Rows:
 
 def read_rows(spec: ExperimentSpec, history: History) -> Rows:
     """The rows of an experiment's history."""
-    completed = history.completed
-    numbers = [_usable(run.numbers, spec.metrics.steering) for run in completed]
-    known = [(run, values) for run, values in zip(completed, numbers, strict=True) if values]
-    stopped = [
-        (run, values)
-        for run in history.in_state(State.EARLY_STOPPED)
-        if (values := _estimated(run, spec.metrics.steering, completed))
-    ]
-    data = [(run, values) for run, values in known + stopped if _place(spec.space, run) is not None]
-    crashed = [run for run, values in zip(completed, numbers, strict=True) if not values]
+    steering, guards = spec.metrics.steering, spec.metrics.guardrails
+    places = [(run, place) for run in history.runs if (place := _place(spec.space, run)) is not None]
+    finals = [run for run, _ in places if run.state is State.COMPLETED]
+    data, crashed = [], []
+    for run, place in places:
+        if run.state is State.COMPLETED and (values := _usable(run.numbers, steering)):
+            data.append((run, place, values, all(metric.is_met(values[metric.name]) for metric in guards)))
+        elif run.state is State.EARLY_STOPPED and (values := _estimated(run, steering, finals)):
+            data.append((run, place, values, False))
+        elif run.state in (State.FAILED, State.COMPLETED):
+            crashed.append((run, place))
+    pending = [(run, place) for run, place in places if run.state.is_open]
+    lists = ([item[:2] for item in data], crashed, pending)
+    units, failed, waiting = (_stacked(spec.space.d, [place for _, place in items]) for items in lists)
+    measured = [(run, values) for run, _, values, _ in data]
     return Rows(
-        units=_places(spec.space, [run for run, _ in data]),
-        columns=tuple(_column(metric, data) for metric in spec.metrics.steering),
-        is_feasible=np.array(
-            [run.state is State.COMPLETED and spec.metrics.is_feasible(values) for run, values in data],
-            dtype=bool,
-        ),
-        failed=_places(spec.space, history.in_state(State.FAILED) + crashed),
-        pending=_places(spec.space, history.open),
+        units=units,
+        columns=tuple(column_of(metric, measured) for metric in steering),
+        is_feasible=np.array([is_feasible for *_, is_feasible in data], dtype=bool),
+        failed=failed,
+        pending=waiting,
+        tasks=tuple(np.array([place_of(spec, run.task) for run, _ in items]) for items in lists),  # type: ignore[arg-type]  # three lists
     )
 
 
@@ -129,7 +151,8 @@ def _estimated(run: Run, metrics: Sequence[Metric], completed: Sequence[Run]) ->
     return _usable(finals, metrics)
 
 
-def _column(metric: Metric, data: Sequence[tuple[Run, Mapping[str, float]]]) -> Column:
+def column_of(metric: Metric, data: Sequence[tuple[Run, Mapping[str, float]]]) -> Column:
+    """A metric over rows, standardised; `data` are runs with the values that count."""
     if not data:
         return Column(metric, np.zeros(0), np.zeros(0), 0.0, 1.0)
     raw = _fenced(np.array([metric.sign * values[metric.name] for _, values in data]), metric)
@@ -162,9 +185,8 @@ def _noise(run: Run, name: str) -> float:
     return float(stddev) ** 2 if stddev is not None and is_usable else np.nan
 
 
-def _places(space: Space, runs: Sequence[Run]) -> Array:
-    found = [place for run in runs if (place := _place(space, run)) is not None]
-    return np.array(found).reshape(len(found), space.d)
+def _stacked(d: int, places: Sequence[Array]) -> Array:
+    return np.array(places).reshape(len(places), d)
 
 
 def _place(space: Space, run: Run) -> Array | None:

@@ -3,23 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import ClassVar
 
 import numpy as np
 from scipy.linalg import LinAlgError
 
 from heliostat.experiment import ExperimentSpec
-from heliostat.space import Value
-from heliostat.trial import History, Proposal
+from heliostat.trial import History, Proposal, Run
 from heliostat_searchers.bayesian import design
 from heliostat_searchers.bayesian.cube import Cube
 from heliostat_searchers.bayesian.goal import anchors, goal
 from heliostat_searchers.bayesian.models import Models, fitted
 from heliostat_searchers.bayesian.optimizer import best_point
 from heliostat_searchers.bayesian.reasons import predictions, why
+from heliostat_searchers.bayesian.recommendation import recommended
 from heliostat_searchers.bayesian.rows import Rows, read_rows
+from heliostat_searchers.bayesian.start import first_points, interleaved
+from heliostat_searchers.bayesian.tasks import cheapest_task, chosen_task, full_task, is_full_due, place_of
 from heliostat_searchers.novelty import Key, key, taken
 from heliostat_searchers.sobol import next_points
+from heliostat_searchers.threads import one_thread
 
 
 class BayesianSearcher:
@@ -30,65 +34,143 @@ class BayesianSearcher:
     """
 
     capabilities: ClassVar[frozenset[str]] = frozenset(
-        {"multimetric", "guardrails", "conditionals", "linear_constraints"}
+        {
+            "multimetric",
+            "guardrails",
+            "active_search",
+            "conditionals",
+            "linear_constraints",
+            "tasks",
+            "multisolution",
+            "transfer",
+        }
     )
 
     def suggest(
         self, spec: ExperimentSpec, history: History, count: int, rng: np.random.Generator
     ) -> Sequence[Proposal]:
         """Up to `count` new points; see :class:`heliostat.ports.Searcher`."""
-        used = taken(history)
-        missing = min(count, max(0, design.planned(spec) - design.started(history)))
-        rows = read_rows(spec, history)
-        obstacle = design.obstacle(spec, rows) if missing < count else ""
-        free = count if obstacle else missing
-        points = design.points(spec, history, used, free, rng) if free else []
-        reasons = ["initial design"] * missing + [f"explore: {obstacle}"] * (free - missing)
-        proposals = [Proposal(values, why=reason) for values, reason in zip(points, reasons, strict=False)]
-        if len(points) < free or free == count:
-            return proposals
-        used |= {key(values) for values in points}
-        return proposals + _modelled(spec, history, rows, points, used, count - free, rng)
+        with one_thread():
+            return _suggested(spec, history, count, rng)
+
+    def recommend(self, spec: ExperimentSpec, history: History) -> Proposal | None:
+        """The point to take home; see :func:`.recommendation.recommended`."""
+        with one_thread():
+            return recommended(spec, history)
+
+
+def _suggested(
+    spec: ExperimentSpec, history: History, count: int, rng: np.random.Generator
+) -> list[Proposal]:
+    used = taken(history)
+    rows = read_rows(spec, history)
+    missing = min(count, max(0, design.planned(spec, history) - design.started(history)))
+    obstacle = design.obstacle(spec, history, rows) if missing < count else ""
+    free = count if obstacle else missing
+    begun = _begun(spec, history, used, free, obstacle, missing, rng) if free else []
+    if len(begun) < free or free == count:
+        return begun
+    if spec.tasks:
+        used = taken(history, task=full_task(spec).name)
+    used |= {key(item.assignments) for item in begun}
+    return begun + _modelled(spec, history, rows, begun, used, count - free, rng)
+
+
+def _begun(
+    spec: ExperimentSpec,
+    history: History,
+    used: set[Key],
+    count: int,
+    obstacle: str,
+    missing: int,
+    rng: np.random.Generator,
+) -> list[Proposal]:
+    """Points that need no model of our own runs: sources first, then the design."""
+    likely = first_points(spec, history, used, count, rng) if history.sources else []
+    points = design.points(spec, history, used | {key(values) for values in likely}, count, rng)
+    mixed = interleaved(likely, points, count, len(history))
+    reasons = ["initial design"] * missing + [f"explore: {obstacle}"] * (count - missing)
+    task = cheapest_task(spec).name if spec.tasks else None
+    return [
+        Proposal(values, task=task, why="transfer: the best place by earlier experiments" if told else reason)
+        for (values, told), reason in zip(mixed, reasons, strict=False)
+    ]
 
 
 def _modelled(
     spec: ExperimentSpec,
     history: History,
     rows: Rows,
-    ahead: list[dict[str, Value]],
+    ahead: Sequence[Proposal],
     used: set[Key],
     count: int,
     rng: np.random.Generator,
 ) -> list[Proposal]:
     """Up to `count` points that the models want, given that those `ahead` are under way."""
-    cube = Cube(spec.space)
+    cube = Cube(spec.space, has_tasks=bool(spec.tasks))
     proposals: list[Proposal] = []
     try:
-        models = fitted(spec, cube, rows).with_pending(cube.features(cube.encoded(ahead)))
+        models = fitted(spec, cube, rows, history.sources, float(rng.random()))
+        models = models.with_pending(_features(spec, cube, ahead)) if ahead else models
         known = anchors(rows, len(spec.metrics.objectives))
         while len(proposals) < count:
-            found = _proposal(models, cube, known, used, rng)
+            turn = len(history) + len(ahead) + len(proposals)
+            found = _proposal(spec, models, cube, known, used, turn, rng)
             if found is None:
                 break
+            found = _on_task(spec, history, models, cube, found, (*ahead, *proposals))
             proposals.append(found)
             used.add(key(found.assignments))
-            models = models.with_pending(cube.features(cube.encoded([dict(found.assignments)])))
+            models = models.with_pending(_features(spec, cube, [found]))
     except LinAlgError as error:
         reason = f"explore: no model fits the results ({error})"
     else:
         reason = "explore: the model found nothing new"
     start, short = len(history) + len(ahead) + len(proposals), count - len(proposals)
     rest = next_points(spec, start, used, short, rng) if short else []
-    return proposals + [Proposal(values, why=reason) for values in rest]
+    task = full_task(spec).name if spec.tasks else None
+    return proposals + [Proposal(values, task=task, why=reason) for values in rest]
 
 
 def _proposal(
-    models: Models, cube: Cube, known: np.ndarray, used: set[Key], rng: np.random.Generator
+    spec: ExperimentSpec,
+    models: Models,
+    cube: Cube,
+    known: np.ndarray,
+    used: set[Key],
+    turn: int,
+    rng: np.random.Generator,
 ) -> Proposal | None:
-    aim = goal(models, cube.owners, rng)
+    aim = goal(models, cube, spec, turn, rng)
     values = best_point(aim.acquisition, cube, known, used, aim.effort, rng)
     if values is None:
         return None
     point = cube.features(cube.encoded([values]))
     predicted = predictions(models, point)
     return Proposal(values, why=why(models, aim, point, predicted), predicted=predicted)
+
+
+def _on_task(
+    spec: ExperimentSpec,
+    history: History,
+    models: Models,
+    cube: Cube,
+    found: Proposal,
+    ahead: Sequence[Proposal],
+) -> Proposal:
+    """The proposal on the task that tells most per cost; unchanged without tasks."""
+    if not spec.tasks:
+        return found
+    planned = [Run(assignments=item.assignments, task=item.task) for item in ahead]
+    if is_full_due(spec, History((*history.runs, *planned))):
+        task = full_task(spec)
+    else:
+        point = cube.features(cube.encoded([dict(found.assignments)]))
+        known = {run.task for run in history.runs if run.assignments == found.assignments}
+        task = chosen_task(spec, (*models.objectives, *models.guardrails), point, known)
+    return replace(found, task=task.name, why=f"{found.why}; on task {task.name} (cost {task.cost:g})")
+
+
+def _features(spec: ExperimentSpec, cube: Cube, proposals: Sequence[Proposal]) -> np.ndarray:
+    tasks = np.array([place_of(spec, item.task) for item in proposals])
+    return cube.features(cube.encoded([dict(item.assignments) for item in proposals]), tasks)

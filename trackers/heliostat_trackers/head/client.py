@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from functools import cached_property
 from typing import Any, cast
@@ -155,9 +155,17 @@ class RayRunLog:
         """Admitted secrets, oldest first; revoked ones are among them."""
         return cast("list[TokenRecord]", self._ask("tokens"))
 
-    def events(self, after: int = 0, limit: int = 1000) -> list[Event]:
-        """Up to `limit` events with ``seq > after``, in order."""
-        return cast("list[Event]", self._ask("events", after, limit))
+    def events(
+        self,
+        after: int = 0,
+        limit: int = 1000,
+        *,
+        experiment: int | None = None,
+        kinds: Sequence[str] | None = None,
+    ) -> list[Event]:
+        """Up to `limit` events with ``seq > after``, in order; of one experiment, of some kinds, if said."""
+        found = self._ask("events", after, limit, experiment=experiment, kinds=kinds)
+        return cast("list[Event]", found)
 
     def flush(self) -> None:
         """Wait until everything submitted so far is durable or refused."""

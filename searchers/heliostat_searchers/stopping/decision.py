@@ -1,0 +1,184 @@
+"""Go on or stop: what a run would have to reach, and whether it still can.
+
+A run is stopped when the chance that its end is of use is below a small risk: it must keep every guardrail,
+lie within the thresholds of several objectives, and beat the best feasible run or, with several objectives,
+not be dominated by the front. "The chance that the final value beats the best" as the criterion is Domhan et
+al. 2015; here for any number of metrics.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from heliostat.analysis import non_dominated
+from heliostat.metrics import Metric, Metrics
+from heliostat_searchers.stopping.curves import Curve, FinishedCurves
+from heliostat_searchers.stopping.forecast import Forecast, forecast
+from heliostat_searchers.stopping.scales import Scale, scales
+
+Array = NDArray[np.float64]
+
+MARGIN = 0.25
+"""What is nearly as good as the best counts as of use: less than this share of the usual gap to the best. The
+best of a few runs is partly luck, and the searcher learns most from good runs that went to the end."""
+
+TOP = 0.25
+"""A run whose best value so far is among this share of the finished ones' by then is never stopped for its
+objective, whatever the model says: curves cross and are jagged, and what the model has not seen it cannot
+expect. On recorded curves this second opinion cut the loss from 4.6 % to 0.2 % at the same saving."""
+
+PATIENCE = 3
+"""Steps in a row at which a run must be hopeless: a single bad step is often one of a jagged curve."""
+
+NEARLY_DONE = 0.9
+"""Behind this share of the usual length a stop saves less than a whole result is worth."""
+
+
+@dataclass(frozen=True)
+class Decision:
+    """Whether to stop a run, and why.
+
+    Args:
+        is_stop: Whether it has no chance.
+        reason: One sentence for people; empty if it goes on.
+        chance: That its end is of use; NaN while too little is known.
+    """
+
+    is_stop: bool
+    reason: str = ""
+    chance: float = float("nan")
+
+
+def decide(
+    metrics: Metrics,
+    finished: FinishedCurves,
+    present: Curve,
+    *,
+    risk: float = 0.05,
+    grace: int = 1,
+    min_runs: int = 5,
+) -> Decision:
+    """Whether an open run should be stopped.
+
+    It must be without a chance at each of its last :data:`PATIENCE` steps.
+
+    Args:
+        metrics: The experiment's.
+        finished: Curves of runs that went to their end.
+        present: What the run has shown so far.
+        risk: Chance below which a run is stopped.
+        grace: Steps before a run may be stopped.
+        min_runs: Finished curves, longer than the present one, that must be known.
+    """
+    if present.step < grace:
+        return Decision(False)
+    now = _judged(metrics, finished, present, risk, min_runs)
+    for count in range(1, PATIENCE):
+        before = present.without_last(count) if now.is_stop else None
+        if before is None or not _judged(metrics, finished, before, risk, min_runs).is_stop:
+            return Decision(False, chance=now.chance)
+    return now
+
+
+def _judged(
+    metrics: Metrics, finished: FinishedCurves, present: Curve, risk: float, min_runs: int
+) -> Decision:
+    is_shown = np.isfinite(present.by(present.step))
+    known = [
+        curve
+        for curve in finished.longer_than(present.step)
+        if np.isfinite(curve.by(present.step)[is_shown]).all()
+    ]
+    if len(known) < max(min_runs, 2) or not is_shown.any():
+        return Decision(False)
+    if present.step >= NEARLY_DONE * float(np.median([curve.step for curve in known])):
+        return Decision(False)
+    finals = finished.finals
+    scaling = scales(metrics, finals, present.shown)
+    expected = forecast(known, present, scaling)
+    ends = expected.draws()
+    met = _kept(metrics, scaling, ends)
+    useful = _useful(metrics, scaling, finals, ends)
+    chance = float(np.mean(met.all(axis=1) & useful))
+    is_safe = not len(metrics.guardrails) or met.mean(axis=0).min() >= risk
+    if chance >= risk or (is_safe and _is_among_the_best(metrics, known, present)):
+        return Decision(False, chance=chance)
+    basis = f"by the curves of {len(known)} finished runs"
+    why = _why(metrics, scaling, expected, finals, met, risk)
+    return Decision(True, f"early-stopped at step {present.step}: {why} (P = {chance:.2g}, {basis})", chance)
+
+
+def _is_among_the_best(metrics: Metrics, known: Sequence[Curve], present: Curve) -> bool:
+    """Whether ranks contradict the model: with one objective, its best so far is among the top by then."""
+    if len(metrics.objectives) != 1:
+        return False
+    others = [curve.best_by(present.step)[0] for curve in known]
+    return bool(present.best_by(present.step)[0] >= np.nanquantile(others, 1.0 - TOP))
+
+
+def _kept(metrics: Metrics, scaling: Sequence[Scale], ends: Array) -> NDArray[np.bool_]:
+    """Which guardrails each draw meets, ``draws x guardrails``; the threshold is 0 on their scale."""
+    first = len(metrics.objectives)
+    limits = [scale.apply(np.array([scale.anchor]))[0] for scale in scaling[first:]]
+    return np.asarray(ends[:, first:] >= np.array(limits)[None, :])
+
+
+def _useful(metrics: Metrics, scaling: Sequence[Scale], finals: Array, ends: Array) -> NDArray[np.bool_]:
+    """Which draws are within the objectives' thresholds and not clearly beaten by a feasible run."""
+    m = len(metrics.objectives)
+    found = np.ones(len(ends), dtype=bool)
+    for place, metric in enumerate(metrics.objectives):
+        if metric.threshold is not None:
+            limit = scaling[place].apply(np.array([metric.sign * metric.threshold]))[0]
+            found &= ends[:, place] >= limit
+    rivals = _feasible(metrics, finals)[:, :m]
+    if m and len(rivals):
+        lowered = np.column_stack(
+            [scale.apply(rivals[:, place] - MARGIN * scale.unit) for place, scale in enumerate(scaling[:m])]
+        )
+        for rival in lowered[non_dominated(lowered)]:
+            found &= np.any(ends[:, :m] > rival, axis=1)
+    return found
+
+
+def _feasible(metrics: Metrics, finals: Array) -> Array:
+    first = len(metrics.objectives)
+    limits = [metric.sign * float(metric.threshold or 0.0) for metric in metrics.guardrails]
+    return finals[np.all(finals[:, first:] >= np.array(limits)[None, :], axis=1)]
+
+
+def _why(
+    metrics: Metrics,
+    scaling: Sequence[Scale],
+    expected: Forecast,
+    finals: Array,
+    met: NDArray[np.bool_],
+    risk: float,
+) -> str:
+    first = len(metrics.objectives)
+    chances = met.mean(axis=0)
+    if len(chances) and chances.min() < risk:
+        worst = int(chances.argmin())
+        metric = metrics.guardrails[worst]
+        side = "<=" if metric.sign < 0 else ">="
+        ends = _end(metric, scaling[first + worst], expected, first + worst)
+        return f"{ends}, over the guardrail {metric.name} {side} {metric.threshold:g}"
+    ends = " and ".join(
+        _end(metric, scaling[place], expected, place) for place, metric in enumerate(metrics.objectives)
+    )
+    rivals = _feasible(metrics, finals)
+    if first == 1 and len(rivals):
+        best = metrics.objectives[0].sign * float(rivals[:, 0].max())
+        return f"{ends}, the best finished run has {best:.4g}"
+    return f"{ends}, which no longer reaches the Pareto front" if first > 1 else f"{ends}, of no use"
+
+
+def _end(metric: Metric, scale: Scale, expected: Forecast, place: int) -> str:
+    middle = float(expected.mean[place])
+    spread = float(np.sqrt(expected.covariance[place, place]))
+    low, end, high = (metric.sign * scale.undo(middle + side * spread) for side in (-1.0, 0.0, 1.0))
+    return f"{metric.name} is expected to end at {end:.4g} ({min(low, high):.3g} to {max(low, high):.3g})"

@@ -1,0 +1,121 @@
+"""Where a curve will end: a Bayesian linear regression on what finished curves had shown by the same step.
+
+Under a power law ``v(t) = v∞ - c t⁻ᵃ`` (Domhan et al. 2015) what is still to come is in proportion to what
+came between t/2 and t; the regression learns the proportion from the finished curves instead of assuming a
+law, and a prior draws it to "as the others gained". All steering metrics are predicted together, from all
+that was shown of any of them, so correlated errors stay correlated (conjugate multivariate regression,
+Gelman et al. 2013, *Bayesian Data Analysis*, §14 and §19). Freeze-thaw models (Swersky et al. 2014,
+arXiv:1406.3896) do the same with a Gaussian process, at 1,000 times the cost.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cache
+
+import numpy as np
+from numpy.typing import NDArray
+
+from heliostat_searchers.stopping.curves import Curve
+from heliostat_searchers.stopping.scales import Scale
+
+Array = NDArray[np.float64]
+
+SHRINKAGE = 1.0
+"""Prior precision of a coefficient on a standardised feature: one finished curve's worth."""
+
+PRIOR_RUNS = 2.0
+PRIOR_SHARE = 0.25
+"""The residual spread is held to be this share of the targets' spread until so many runs say otherwise: five
+points on a line would else make a model sure of everything."""
+
+DRAWS = 2048
+"""Chances down to 1 % are told apart with a standard error of 0.2 %."""
+
+
+@dataclass(frozen=True, eq=False)
+class Forecast:
+    """Final values on their scales: a multivariate Student t.
+
+    Args:
+        mean: Location, ``m``.
+        covariance: Squared spread, ``m x m``.
+        freedom: Degrees of freedom.
+    """
+
+    mean: Array
+    covariance: Array
+    freedom: float
+
+    def draws(self) -> Array:
+        """The same stratified draws every time, ``DRAWS x m``."""
+        normal, heavy = _standard(len(self.mean), self.freedom)
+        values, vectors = np.linalg.eigh(self.covariance)
+        root = vectors * np.sqrt(np.maximum(values, 0.0))
+        return np.asarray(self.mean + (normal @ root.T) * heavy[:, None])
+
+
+def forecast(finished: Sequence[Curve], present: Curve, scales: Sequence[Scale]) -> Forecast:
+    """The final values of a run.
+
+    Args:
+        finished: At least two curves that are longer, and by its last step had shown what it has shown.
+        present: What the run has shown.
+        scales: On which values are predicted.
+    """
+    step = present.step
+    known = np.array([curve.by(step) for curve in finished])
+    now = present.by(step)
+    is_shown = np.isfinite(now)
+    seen = np.array([_features(curve, step, scales, is_shown) for curve in finished])
+    finals = _scaled(np.array([curve.final for curve in finished]), scales)
+    # Where a metric is shown, its change is predicted: a prior mean of no coefficient then means "as others".
+    gains = finals - np.where(is_shown, _scaled(known, scales), 0.0)
+    base = np.where(is_shown, _scaled(now[None], scales)[0], 0.0)
+    return _regression(seen, gains, _features(present, step, scales, is_shown), base)
+
+
+def _regression(seen: Array, targets: Array, own: Array, base: Array) -> Forecast:
+    n = len(targets)
+    centre, spread = seen.mean(axis=0), seen.std(axis=0)
+    useful = spread > 1e-9 * np.maximum(np.abs(centre), 1.0)  # what never varied says nothing
+    table = np.column_stack([np.ones(n), (seen - centre)[:, useful] / spread[useful]])
+    row = np.append(1.0, (own - centre)[useful] / spread[useful])
+    prior = np.full(len(row), SHRINKAGE)
+    prior[0] = 1e-6  # the mean of the targets is taken as it is
+    precision = table.T @ table + np.diag(prior)
+    slopes = np.linalg.solve(precision, table.T @ targets)
+    errors = targets - table @ slopes
+    believed = np.diag((PRIOR_SHARE * targets.std(axis=0)) ** 2)
+    noise = (errors.T @ errors + PRIOR_RUNS * believed) / (n + PRIOR_RUNS)
+    unusual = 1.0 + float(row @ np.linalg.solve(precision, row))
+    return Forecast(base + row @ slopes, noise * unusual, n + PRIOR_RUNS - 1.0)
+
+
+def _features(curve: Curve, step: int, scales: Sequence[Scale], is_shown: NDArray[np.bool_]) -> Array:
+    """Of each metric that is shown: its level, its gain over the last doubling, and its fall from the best.
+
+    Jagged curves come back to their best; without the third a bad step is taken for a bad run.
+    """
+    now, then = curve.by(step), curve.by(step / 2)
+    places = np.array([now, np.where(np.isfinite(then), then, now), curve.best_by(step)])
+    level, before, best = _scaled(places, scales)[:, is_shown]
+    return np.concatenate([level, level - before, best - level])
+
+
+def _scaled(values: Array, scales: Sequence[Scale]) -> Array:
+    return np.column_stack([scale.apply(values[:, place]) for place, scale in enumerate(scales)])
+
+
+@cache
+def _normal(m: int) -> Array:
+    """Antithetic standard normal draws, so that means are exact."""
+    half = np.random.default_rng(0).standard_normal((DRAWS // 2, m))
+    return np.vstack([half, -half])
+
+
+@cache
+def _standard(m: int, freedom: float) -> tuple[Array, Array]:
+    chi = np.random.default_rng(1).chisquare(freedom, DRAWS // 2)
+    return _normal(m), np.sqrt(freedom / np.append(chi, chi))

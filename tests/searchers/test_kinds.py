@@ -1,0 +1,233 @@
+"""Each kind of search earns its place: better, on fixed seeds, than the same budget without it."""
+
+from dataclasses import replace
+from math import cos, pi, sin
+from statistics import median
+
+import numpy as np
+import pytest
+
+from heliostat.experiment import ExperimentSpec, Task
+from heliostat.metrics import Metrics, guardrail, minimize
+from heliostat.registry import make_searcher
+from heliostat.space import Double, Normal, Space
+from heliostat.trial import History, Measurement, Run, State
+
+LOSS = Metrics((minimize("loss"),))
+SEEDS = (0, 1, 2)
+
+
+def square(*names):
+    return Space(tuple(Double(name, 0, 1) for name in names))
+
+
+PLANE = square("x", "y")
+
+
+def branin(values):
+    """Branin on the unit square, minimum 0 at three places (Dixon and Szegő 1978)."""
+    x, y = 15 * values["x"] - 5, 15 * values["y"]
+    bowl = y - 5.1 / (4 * pi**2) * x**2 + 5 / pi * x - 6
+    return bowl**2 + 10 * (1 - 1 / (8 * pi)) * cos(x) + 10 - 0.397887
+
+
+OPTIMA = np.array([(5 - pi, 12.275), (5 + pi, 2.275), (14.42478, 2.475)]) / 15
+
+
+def played(spec, outcome, seed, sources=(), searcher="bayesian"):
+    """The runs until the budget is spent; `outcome` is told the assignments and the task."""
+    machine, runs, spent = make_searcher(searcher), (), 0.0
+    spec = replace(spec, seed=seed)
+    while spent < spec.budget - 1e-9:
+        draws = np.random.default_rng([seed, len(runs)])
+        (item,) = machine.suggest(spec, History(runs, sources), 1, draws)
+        values = {name: Measurement(value) for name, value in outcome(item.assignments, item.task).items()}
+        number = len(runs) + 1
+        begun = Run(number=number, id=number, assignments=item.assignments, task=item.task)
+        runs += (replace(begun, state=State.COMPLETED, values=values),)
+        spent += spec.cost(item.task)
+    return runs
+
+
+def plain(function):
+    return lambda values, task: {"loss": function(values)}
+
+
+def traces(spec, function, sources=(), searcher="bayesian", seeds=SEEDS):
+    """Median over seeds of the lowest loss after each run."""
+    games = [played(spec, plain(function), seed, sources, searcher) for seed in seeds]
+    losses = [[run.numbers["loss"] for run in runs] for runs in games]
+    return np.median(np.minimum.accumulate(losses, axis=1), axis=0)
+
+
+# Tasks
+
+
+def with_proxy(values, task):
+    """Branin; its proxy is off by a wave as high as a quarter of the valley's walls."""
+    bias = 8 * sin(6 * values["x"]) * cos(5 * values["y"]) + 3 if task == "cheap" else 0.0
+    return {"loss": branin(values) + bias}
+
+
+@pytest.mark.slow
+def test_a_biased_proxy_saves_full_runs():
+    alone = ExperimentSpec("alone", PLANE, LOSS, budget=12)
+    tasked = replace(alone, tasks=(Task("cheap", 0.1), Task("full", 1.0)))
+    ours, single = [], []
+    for seed in SEEDS:
+        runs = played(tasked, with_proxy, seed)
+        ours.append(min(run.numbers["loss"] for run in runs if run.task == "full"))
+        single.append(min(run.numbers["loss"] for run in played(alone, with_proxy, seed)))
+    assert median(ours) < median(single)
+
+
+# Transfer
+
+
+def studied(space, function, count, seed=0):
+    """Runs of an older experiment at random places."""
+    units = np.random.default_rng(seed).random((count, space.d))
+    places = [dict(zip(space.index, map(float, unit), strict=True)) for unit in units]
+    return tuple(
+        Run(
+            id=100 + place,
+            experiment=7,
+            number=place + 1,
+            assignments=values,
+            state=State.COMPLETED,
+            values={"loss": Measurement(function(values))},
+        )
+        for place, values in enumerate(places)
+    )
+
+
+FOUR = square("a", "b", "c", "d")
+
+
+def quadratic(values, shift=0.0):
+    """A tilted bowl in four dimensions, minimum 0."""
+    z = np.array([values[name] for name in "abcd"]) - np.array([0.7, 0.25, 0.55, 0.4]) - shift
+    return float(np.array([4.0, 2.0, 1.0, 3.0]) @ z**2 + 2 * z[0] * z[1])
+
+
+def test_a_related_source_gives_a_head_start():
+    spec = ExperimentSpec("bowl", FOUR, LOSS, budget=5)
+    near = studied(FOUR, lambda values: 2 * quadratic(values, 0.05) + 5, 40)
+    cold, warm = traces(spec, quadratic), traces(replace(spec, transfer=(7,)), quadratic, near)
+    assert warm[-1] < 0.5 * cold[-1]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", ["reversed", "unrelated"])
+def test_a_misleading_source_costs_little(kind):
+    lies = {
+        "reversed": lambda values: -branin(values),
+        "unrelated": lambda values: 20 * sin(9 * values["x"]) * cos(7 * values["y"]),
+    }
+    spec = ExperimentSpec("lied to", PLANE, LOSS, budget=25)
+    warm = traces(replace(spec, transfer=(7,)), branin, studied(PLANE, lies[kind], 30))
+    assert warm[-1] < max(2 * traces(spec, branin)[-1], 0.05)
+
+
+# Several solutions
+
+
+@pytest.mark.slow
+def test_nine_of_ten_optima_are_found():
+    spec = ExperimentSpec("three", PLANE, LOSS, budget=45, num_solutions=3)
+    found = []
+    for seed in SEEDS:
+        runs = played(spec, plain(branin), seed)
+        places = np.array([[run.assignments["x"], run.assignments["y"]] for run in runs])
+        losses = np.array([run.numbers["loss"] for run in runs])
+        near = [np.linalg.norm(places - optimum, axis=1) < 0.1 for optimum in OPTIMA]
+        found += [losses[is_near].min(initial=np.inf) < 0.5 for is_near in near]
+    assert np.mean(found) >= 0.9
+
+
+# Active search
+
+
+def depth(values):
+    """Negative in a ring and in a small disc far from it: 9 % of the square together."""
+    x, y = values["x"], values["y"]
+    ring = abs(np.hypot(x - 0.35, y - 0.35) - 0.25) - 0.025
+    return float(min(ring, np.hypot(x - 0.85, y - 0.85) - 0.07))
+
+
+@pytest.mark.slow
+def test_active_search_covers_a_ring_and_a_disc_apart_from_it():
+    spec = ExperimentSpec("region", PLANE, Metrics((guardrail("depth", at_most=0.0),)), budget=45)
+    counts, covered = {"bayesian": [], "sobol": []}, []
+    angles = np.linspace(0, 2 * pi, 64, endpoint=False)
+    circle = 0.35 + 0.25 * np.column_stack([np.cos(angles), np.sin(angles)])
+    for name, found in counts.items():
+        for seed in SEEDS:
+            runs = played(spec, lambda values, task: {"depth": depth(values)}, seed, searcher=name)
+            good = [run for run in runs if run.numbers["depth"] <= 0]
+            found.append(len(good))
+            if name == "bayesian":
+                places = np.array([[run.assignments["x"], run.assignments["y"]] for run in good])
+                gaps = np.linalg.norm(circle[:, None] - places[None], axis=2).min(axis=1)
+                has_disc = (np.linalg.norm(places - 0.85, axis=1) <= 0.07).any()
+                covered.append((has_disc, float(np.mean(gaps < 0.15))))
+    assert median(counts["bayesian"]) > 2 * median(counts["sobol"])
+    assert sum(has_disc for has_disc, _ in covered) >= 2
+    assert median(share for _, share in covered) > 0.7
+
+
+# Priors
+
+
+def believed(mean):
+    return Space(
+        (Double("x", 0, 1, prior=Normal(mean[0], 0.1)), Double("y", 0, 1, prior=Normal(mean[1], 0.1)))
+    )
+
+
+def test_a_prior_near_the_optimum_helps_at_once():
+    spec = ExperimentSpec("plain", PLANE, LOSS, budget=6)
+    hinted = replace(spec, space=believed((OPTIMA[1] + 0.03).tolist()))
+    assert traces(hinted, branin)[-1] < 0.5 * traces(spec, branin)[-1]
+
+
+@pytest.mark.slow
+def test_a_wrong_prior_is_forgiven():
+    spec = ExperimentSpec("misled", believed((0.1, 0.1)), LOSS, budget=25)
+    assert traces(spec, branin)[-1] < 0.1
+
+
+# Noise
+
+
+@pytest.mark.slow
+def test_the_recommended_point_is_not_the_luckiest():
+    spec = ExperimentSpec("noisy", PLANE, LOSS, budget=30)
+    lucky, told = [], []
+    for seed in range(5):
+        noise = np.random.default_rng(500 + seed)
+        runs = played(
+            spec,
+            lambda values, task, noise=noise: {"loss": branin(values) + 10 * noise.standard_normal()},
+            seed,
+        )
+        lowest = min(runs, key=lambda run: run.numbers["loss"])
+        lucky.append(branin(lowest.assignments))
+        point = make_searcher("bayesian").recommend(replace(spec, seed=seed), History(runs))
+        told.append(branin(point.assignments))
+    assert median(told) < median(lucky)
+
+
+# Heavy tails
+
+
+def valley(values):
+    """Rosenbrock's valley in four dimensions, off the centre: over six orders of magnitude (1960)."""
+    z = 1 + 4 * (np.array([values[name] for name in "abcd"]) - np.array([0.6, 0.45, 0.55, 0.4]))
+    return float(np.sum(100 * (z[1:] - z[:-1] ** 2) ** 2 + (1 - z[:-1]) ** 2))
+
+
+@pytest.mark.slow
+def test_a_heavy_tail_does_not_hide_the_valley():
+    spec = ExperimentSpec("valley", FOUR, LOSS, budget=40)
+    assert traces(spec, valley)[-1] < 0.25 * traces(spec, valley, searcher="random")[-1]
