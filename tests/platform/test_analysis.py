@@ -106,10 +106,11 @@ def test_the_front_keeps_inside_thresholds():
     assert [run.number for run in pareto_front(spec, runs)] == [2, 3]
 
 
-def test_without_objectives_there_is_no_leader():
+def test_without_objectives_all_that_meets_the_limits_leads():
     spec = experiment(guardrail("a", at_least=1), guardrail("b", at_most=1))
-    assert leaders(spec, [done(1, a=2, b=0)]) == []
-    assert progress(spec, [done(1, a=2, b=0)]).numbers == ()
+    runs = [done(1, a=2, b=0), done(2, a=0, b=0), done(3, a=1, b=1)]
+    assert [run.number for run in leaders(spec, runs)] == [1, 3]
+    assert progress(spec, runs).numbers == ()
 
 
 @given(POINTS)

@@ -105,8 +105,8 @@ def test_a_guardrail_needs_one_limit(words):
 
 def test_what_the_searcher_cannot_do_is_refused_when_the_experiment_is_created(log_url):
     tasks = [{"name": "quick", "cost": 0.1}, {"name": "full", "cost": 1}]
-    with pytest.raises(Unsupported, match=r"'bayesian' does not support tasks \(cheaper proxies"):
-        hs.Experiment.create(declared(tasks=tasks, budget=5), log_url)
+    with pytest.raises(Unsupported, match=r"'sobol' does not support tasks \(cheaper proxies"):
+        hs.Experiment.create(declared(tasks=tasks, budget=5, searcher="sobol"), log_url)
     assert hs.open_log(log_url).experiments() == []
 
 

@@ -184,7 +184,7 @@ def test_many_random_experiments(spec, seed):
 
 
 WORKERS = 8
-SEEDS = (0, 1, 2)
+SEEDS = (0,)
 CORNER = (1.0, 0.0)
 """Loss and speed from which hypervolume counts."""
 
@@ -276,7 +276,7 @@ def hypervolume(spec, history):
 def test_all_kinds_at_once_beat_random():
     ours, random = [], []
     for seed in SEEDS:
-        spec = replace(everything(40), seed=seed)
+        spec = replace(everything(20), seed=seed)
         plain = replace(spec, tasks=(), transfer=(), searcher="random")
         history = swept("bayesian", spec, seed)
         assert {run.task for run in history.runs} == {"sample", "full"}
