@@ -1,9 +1,8 @@
 """Ray Tune's trials are recorded whoever proposes them; a restored experiment's trials are the same runs."""
 
-import contextlib
 import json
 import logging
-import os
+import pickle
 import signal
 import subprocess
 import sys
@@ -204,15 +203,32 @@ tuner.fit()
 """
 
 
-def wait_until_saved(folder, trials, deadline=30):
+def kill_between_snapshots(driver, folder, trials, deadline=60):
+    """Kill the driver while the snapshot in the folder is whole: Ray Tune itself cannot go on with a torn one."""
     end = time.monotonic() + deadline
     while time.monotonic() < end:
-        for path in folder.glob("experiment_state-*.json"):
-            with contextlib.suppress(ValueError):  # Ray Tune is in the middle of writing it
-                if len(json.loads(path.read_text())["trial_data"]) == trials:
-                    return
+        driver.send_signal(signal.SIGSTOP)
+        if saved_trials(folder) == trials:
+            driver.kill()
+            driver.wait()
+            return
+        driver.send_signal(signal.SIGCONT)
         time.sleep(0.01)  # another process writes; there is nothing to wait on
+    driver.kill()
     pytest.fail(f"Ray Tune did not save {trials} trials")
+
+
+def saved_trials(folder):
+    """How many trials both files of the snapshot know; 0 if one is missing, half-written or older."""
+    try:
+        (path,) = folder.glob("experiment_state-*.json")
+        saved = [json.loads(trial[0]) for trial in json.loads(path.read_text())["trial_data"]]
+        (path,) = folder.glob("basic-variant-state-*.json")
+        proposed = ray.cloudpickle.loads(path.read_bytes())
+    except (ValueError, EOFError, pickle.UnpicklingError):
+        return 0
+    is_same = proposed["_live_trials"] == {trial["trial_id"] for trial in saved[-1:]}
+    return len(saved) if is_same else 0
 
 
 def test_a_restored_experiment_goes_on_in_the_same_runs(log, tmp_path):
@@ -220,9 +236,7 @@ def test_a_restored_experiment_goes_on_in_the_same_runs(log, tmp_path):
     arguments = [sys.executable, "-c", SCRIPT, str(tmp_path / "tune"), str(gate), log.url]
     driver = subprocess.Popen(arguments, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     before = settled(log, 2, is_over=False, deadline=90)
-    wait_until_saved(tmp_path / "tune" / "kept", trials=3)
-    os.kill(driver.pid, signal.SIGKILL)
-    driver.wait()
+    kill_between_snapshots(driver, tmp_path / "tune" / "kept", trials=3)
     gate.touch()
     done = subprocess.run(arguments, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
