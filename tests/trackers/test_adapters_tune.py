@@ -204,7 +204,7 @@ tuner.fit()
 
 
 def kill_between_snapshots(driver, folder, trials, deadline=60):
-    """Kill the driver while the snapshot in the folder is whole: Ray Tune itself cannot go on with a torn one."""
+    """Kill the driver while the snapshot in the folder is whole: Ray Tune cannot go on with a torn one."""
     end = time.monotonic() + deadline
     while time.monotonic() < end:
         driver.send_signal(signal.SIGSTOP)

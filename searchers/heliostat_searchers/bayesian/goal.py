@@ -157,17 +157,33 @@ def _is_one_hill(model: GP, ends: Array, lower: float) -> bool:
 def _solution(models: Models, values: Array, spec: ExperimentSpec, turn: int) -> tuple[float, list[Apart]]:
     """What to beat, and where not to be, when one of several solutions has its turn.
 
-    One that is still missing is looked for away from all that is known to be good.
+    One that is still missing is looked for away from all that is known to be good. One that is known is
+    improved away from the others and from what beats it on their hills: beyond the radius around a far better
+    solution its flank would look like the largest improvement of all.
     """
-    points, radius = models.baseline, separation(spec.space.d)
-    found = distinct(models.objectives[0], points, values, spec.num_solutions, radius)
+    model, points, radius = models.objectives[0], models.baseline, separation(spec.space.d)
+    found = distinct(model, points, values, spec.num_solutions, radius)
     mine = turn % spec.num_solutions
     if mine < len(found):
         best, others = float(values[found[mine]]), np.delete(found, mine)
+        rivals = np.flatnonzero(values > best)
+        others = np.union1d(others, rivals[_hills(model, points, values, rivals, found) != mine])
     else:
         best = float(np.quantile(values, PROMISING))
         others = np.flatnonzero(values >= best)
     return best, [Apart(points[others], radius)] if len(others) else []
+
+
+def _hills(
+    model: GP, points: Array, values: Array, places: NDArray[np.intp], found: NDArray[np.intp]
+) -> NDArray[np.intp]:
+    """For each place the rank of the best solution on whose hill it stands; ``len(found)``: on none."""
+    ends, peaks = points[places][:, None, None], points[found][None, :, None]
+    between = peaks + BETWEEN[:, None] * (ends - peaks)
+    means = model.at(between.reshape(-1, points.shape[1]))[0].reshape(len(places), len(found), len(BETWEEN))
+    lower = np.minimum(values[places][:, None], values[found])
+    is_hill = (means.min(axis=2) >= lower) | (places[:, None] == found)
+    return np.where(is_hill.any(axis=1), is_hill.argmax(axis=1), len(found))
 
 
 def _coverage(models: Models, cube: Cube, rng: np.random.Generator) -> LogCoverage:
