@@ -20,6 +20,15 @@ _OWN = (
 FIELDS = (*_SPACE, *_OWN)
 """Every field of an experiment's wire form."""
 
+_PLANNED = {
+    "multimetric": "several optimized metrics",
+    "guardrails": "guardrails",
+    "active_search": "constraint metrics alone",
+    "multisolution": "several solutions",
+    "tasks": "tasks",
+}
+"""Capabilities whose search is planned for a number of runs, and what users call them."""
+
 SIGOPT_TYPES = {"offline": "bayesian", "random": "random", "grid": "grid"}
 """SigOpt's experiment types and the searcher that does their work."""
 
@@ -175,15 +184,16 @@ class ExperimentSpec:
             return
         if len(self.metrics.objectives) != 1:
             rule = "several solutions need exactly one optimized metric"
-            raise InvalidValue("num_solutions", rule, given=self.num_solutions, remedy="Store the others.")
+            remedy = "Store the others." if self.metrics.objectives else "Optimize one of the metrics."
+            raise InvalidValue("num_solutions", rule, given=self.num_solutions, remedy=remedy)
         if self.budget is not None and self.budget < self.num_solutions:
             rule = "must be at least num_solutions"
             raise InvalidValue("budget", rule, given=self.budget, remedy=f"Use {self.num_solutions} or more.")
 
     def _check_budget(self) -> None:
-        reasons = {"multimetric", "guardrails", "active_search", "multisolution", "tasks"} & self.needs
+        reasons = [words for need, words in _PLANNED.items() if need in self.needs]
         if self.budget is None and reasons and self.searcher != "grid":
-            rule = f"is required with {', '.join(sorted(reasons))}"
+            rule = f"is required with {', '.join(reasons)}"
             raise InvalidValue(
                 "budget", rule, remedy="Say how many runs you can afford.", code="HS-VALUE-003"
             )

@@ -57,9 +57,9 @@ def check_supported(spec: ExperimentSpec) -> None:
     """Refuse an experiment that its searcher cannot run.
 
     Raises:
-        Unsupported: Names each missing capability.
+        Unsupported: Names each missing capability, or the package that the searcher needs.
     """
-    searcher = load(SEARCHERS, spec.searcher)
+    searcher = make_searcher(spec.searcher)
     missing = sorted(spec.needs - searcher.capabilities)
     if missing:
         what = "; ".join(f"{item} ({CAPABILITIES[item]})" for item in missing)

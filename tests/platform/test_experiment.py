@@ -78,7 +78,7 @@ def test_files_declare_it_too(tmp_path, form):
             {"metrics": [{"name": "a", "objective": "max"}]},
             "a.objective: must be one of maximize, minimize, got 'max'",
         ),
-        ({"metrics": ["a", "b"]}, "budget: is required with multimetric"),
+        ({"metrics": ["a", "b"]}, "budget: is required with several optimized metrics"),
         ({"budget": 0}, "budget: must be an integer of at least 1, got 0"),
         ({"budget": 2.5}, "budget: must be an integer, got 2.5"),
         ({"budgets": 3}, "experiment: has no field 'budgets'"),

@@ -250,6 +250,14 @@ def test_a_missing_or_old_library_is_named_with_its_remedy():
         require("optuna", 99)
 
 
+def test_an_experiment_is_refused_where_its_library_is_missing(log_url, monkeypatch):
+    monkeypatch.setattr("heliostat_searchers.hosted.optuna.MAJOR", 99)
+    with pytest.raises(Unsupported, match="needs the package optuna 99"):
+        hs.Experiment(
+            "t", parameters=[hs.Double("x", 0, 1)], metrics=[hs.minimize("y")], searcher="optuna", log=log_url
+        )
+
+
 @pytest.mark.parametrize("name", NAMES)
 def test_the_users_defaults_come_first(name):
     spec = ZOO["mixed"]
