@@ -56,7 +56,7 @@ class LogExpectedImprovement:
         log_h = log_improvement(u)
         by_mean, by_stddev = np.zeros_like(mean), np.zeros_like(stddev)
         by_mean[:, self.model] = np.exp(log_ndtr(u) - log_h) / sigma
-        by_stddev[:, self.model] = np.exp(_log_density(u) - log_h) / sigma
+        by_stddev[:, self.model] = np.exp(log_density(u) - log_h) / sigma
         return np.log(sigma) + log_h, by_mean, by_stddev
 
 
@@ -78,7 +78,7 @@ class LogProbability:
         z = (mean[:, self.model] - self.limit) / sigma
         value = log_ndtr(z)
         by_mean, by_stddev = np.zeros_like(mean), np.zeros_like(stddev)
-        by_mean[:, self.model] = np.exp(_log_density(z) - value) / sigma
+        by_mean[:, self.model] = np.exp(log_density(z) - value) / sigma
         by_stddev[:, self.model] = -z * by_mean[:, self.model]
         return value, by_mean, by_stddev
 
@@ -135,18 +135,19 @@ def log_improvement(u: Array) -> Array:
     term is ``-2 log|u|`` to machine precision.
     """
     upper, lower = np.maximum(u, -1.0), np.clip(u, -1e6, -1.0)
-    near = np.log(np.exp(_log_density(upper)) + upper * np.exp(log_ndtr(upper)))
+    near = np.log(np.exp(log_density(upper)) + upper * np.exp(log_ndtr(upper)))
     w = np.log(-lower * erfcx(-lower / np.sqrt(2.0)) * np.sqrt(np.pi / 2.0))
-    tail = np.where(u > -1e6, _log_one_minus_exp(w), -2.0 * np.log(np.maximum(np.abs(u), 1.0)))
-    return np.asarray(np.where(u > -1.0, near, _log_density(u) + tail))
+    tail = np.where(u > -1e6, log_one_minus_exp(w), -2.0 * np.log(np.maximum(np.abs(u), 1.0)))
+    return np.asarray(np.where(u > -1.0, near, log_density(u) + tail))
 
 
-def _log_one_minus_exp(w: Array) -> Array:
+def log_one_minus_exp(w: Array) -> Array:
     """``log(1 - exp(w))`` for ``w < 0`` (Mächler 2012)."""
     safe = np.minimum(w, -1e-300)
     near_zero = np.log(-np.expm1(np.maximum(safe, -1.0)))
     return np.where(safe > -np.log(2.0), near_zero, np.log1p(-np.exp(safe)))
 
 
-def _log_density(u: Array) -> Array:
+def log_density(u: Array) -> Array:
+    """``log φ(u)``."""
     return np.asarray(-0.5 * u**2 - LOG_ROOT_TWO_PI)

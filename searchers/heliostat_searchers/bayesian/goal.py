@@ -96,7 +96,6 @@ def goal(models: Models, cube: Cube, spec: ExperimentSpec, turn: int, rng: np.ra
     if not len(models.baseline):
         safe = Acquisition(models.everyone[m:], _safety(models, 0), places)
         return Goal(safe, THOROUGH, "feasibility")
-    effort = FRUGAL if 1 < m <= HYPERVOLUME_OBJECTIVES else THOROUGH
     if m > HYPERVOLUME_OBJECTIVES:
         models = scalarised(models, rng.dirichlet(np.ones(m)), cube.owners)
         m = 1
@@ -106,7 +105,7 @@ def goal(models: Models, cube: Cube, spec: ExperimentSpec, turn: int, rng: np.ra
         terms = (LogExpectedImprovement(best), *_safety(models, m))
         return Goal(Acquisition(models.everyone, terms, (*places, *apart)), THOROUGH, "solution")
     base: Term = LogExpectedImprovement(float(known.max())) if m == 1 else _hypervolume(models, known)
-    return Goal(Acquisition(models.everyone, (base, *_safety(models, m)), places), effort)
+    return Goal(Acquisition(models.everyone, (base, *_safety(models, m)), places), THOROUGH)
 
 
 def anchors(rows: Rows, m: int) -> Array:

@@ -44,7 +44,7 @@ THOROUGH = Effort()
 """For acquisition functions in closed form: 4 starts suffice where BoTorch takes 20 (ax.md §2c, §3)."""
 
 FRUGAL = Effort(raw=256, near=128, starts=4, steps=30)
-"""For Monte-Carlo acquisition functions, which cost ten times as much a point."""
+"""For coverage, whose balls cost ten times as much a point."""
 
 ENUMERATED = 1024
 """Finite spaces up to this size are ranked completely: twice the random points of a search."""
