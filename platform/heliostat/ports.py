@@ -9,11 +9,13 @@ from typing import TYPE_CHECKING, Any, ClassVar, Protocol, runtime_checkable
 
 from heliostat.experiment import ExperimentSpec
 from heliostat.query import RunPage, RunQuery
+from heliostat.space import Value
 from heliostat.trial import History, Proposal, Run
 from heliostat.writes import Reply, Write
 
 if TYPE_CHECKING:
     import numpy as np
+    from numpy.typing import NDArray
 
 CAPABILITIES = {
     "multimetric": "two or more optimized metrics",
@@ -65,6 +67,55 @@ class Recommender(Protocol):
 
     def recommend(self, spec: ExperimentSpec, history: History) -> Proposal | None:
         """The point to use, a measured one or not, with its predictions; ``None`` if it cannot tell."""
+        ...
+
+
+@dataclass(frozen=True, eq=False)
+class Expected:
+    """What a model expects of one metric at `b` points, in the metric's unit.
+
+    Args:
+        mean: Shape ``b``.
+        stddev: Of the metric itself, without the noise of a measurement, shape ``b``.
+    """
+
+    mean: NDArray[np.float64]
+    stddev: NDArray[np.float64]
+
+
+@dataclass(frozen=True, eq=False)
+class CrossValidation:
+    """Results of one metric, each beside what the model expects of it from all the others.
+
+    Args:
+        numbers: Of the `n` runs that the model learned from.
+        observed: Their values, shape ``n``.
+        expected: Of a measurement there, noise included.
+    """
+
+    numbers: tuple[int, ...]
+    observed: NDArray[np.float64]
+    expected: Expected
+
+
+class Surrogate(Protocol):
+    """A model of the steering metrics, fitted to an experiment's runs."""
+
+    def at(self, points: Sequence[Mapping[str, Value]]) -> Mapping[str, Expected]:
+        """What it expects of each steering metric at legal assignments, on the full task."""
+        ...
+
+    def left_out(self) -> Mapping[str, CrossValidation]:
+        """Leave-one-out cross-validation of each steering metric."""
+        ...
+
+
+@runtime_checkable
+class Modeller(Protocol):
+    """What a searcher may be beside: one that shows the model it decides by."""
+
+    def surrogate(self, spec: ExperimentSpec, history: History) -> Surrogate | None:
+        """The model of these runs; ``None`` while they cannot be modelled."""
         ...
 
 
@@ -294,6 +345,10 @@ class RunLog(Protocol):
         kinds: Sequence[str] | None = None,
     ) -> list[Event]:
         """Up to `limit` events with ``seq > after``, in order; of one experiment, of some kinds, if said."""
+        ...
+
+    def last_event(self, experiment: int | None = None) -> int:
+        """The place of the last event (of an experiment); 0 if there is none."""
         ...
 
     def flush(self) -> None:

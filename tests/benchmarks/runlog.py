@@ -14,21 +14,17 @@ strace in a round of their own. Optuna's row has one objective value and four us
 
 from __future__ import annotations
 
-import argparse
 import json
-import os
-import platform
 import statistics
 import sys
 import tempfile
-from importlib.metadata import version
 from pathlib import Path
 
 from runlog_bulk import curves, reads
 from runlog_rounds import FEW, POSTGRES, ROWS, server_if_installed, take_counted_round, take_rounds
 from runlog_table import show, summary
+from stored_table import machine, run
 
-STORED = Path(__file__).parent / "results" / "runlog.json"
 LIBRARIES = ("mlflow-skinny", "optuna", "psycopg", "sqlalchemy")
 
 
@@ -42,9 +38,7 @@ def measure(quick):
     result = {
         "rounds": rounds,
         "seconds": seconds,
-        "cores": os.cpu_count(),
-        "python": platform.python_version(),
-        "versions": {name: version(name) for name in LIBRARIES},
+        **machine(*LIBRARIES),
         "floor_ms": 1000 * statistics.median(timed["floors"]),
         "reference_ms": [1000 * seconds for seconds in timed["references"]],
         "rows": summary(timed, counted),
@@ -79,23 +73,7 @@ def main():
             taken = take_rounds(1, float(seconds), server, FEW if quick else ROWS)
         Path(answer).write_text(json.dumps(taken))
         return 0
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("--quick", action="store_true")
-    parser.add_argument("--report", action="store_true")
-    options = parser.parse_args()
-    if options.report:
-        if not STORED.exists():
-            print("nothing is stored: run this without an option first")
-            return 1
-        return 0 if show(json.loads(STORED.read_text())) else 1
-    result = measure(options.quick)
-    show(result)
-    if not options.quick:
-        STORED.parent.mkdir(exist_ok=True)
-        STORED.write_text(json.dumps(result, indent=1) + "\n")
-    return 0
+    return run(__doc__, "runlog", measure, show)
 
 
 if __name__ == "__main__":

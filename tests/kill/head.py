@@ -202,9 +202,9 @@ def verdict(fleet: Fleet, times: dict[str, list[float]], lasted: float) -> int:
     return 0 if not found and whole == "ok" else 1
 
 
-def alone(arguments: list[str]) -> list[str]:
-    """The command that runs this file in namespaces of its own, or here where that is refused."""
-    command = [sys.executable, __file__, "--here", *arguments]
+def alone(arguments: list[str], script: str = __file__) -> list[str]:
+    """The command that runs a script in namespaces of its own, or here where that is refused."""
+    command = [sys.executable, script, "--here", *arguments]
     if shutil.which("unshare") is None or subprocess.call([*NAMESPACES, "true"], stderr=subprocess.DEVNULL):
         return command
     return [*NAMESPACES, "sh", "-c", f'{SETTINGS} && "$@"', "sh", *command]

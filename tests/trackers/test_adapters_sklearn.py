@@ -190,7 +190,7 @@ def test_candidates_appear_while_other_processes_work_on_them(log, tmp_path):
     search = recorded(log, GridSearchCV(Gated(str(gate)), {"x": list(range(12))}, cv=2, n_jobs=2))
     worker = threading.Thread(target=search.fit, args=(X, Y))
     worker.start()
-    end = time.monotonic() + 30
+    end = time.monotonic() + 60
     while sum(not run.state.is_open for run in log.runs(project=PROJECT)) < 2 and time.monotonic() < end:
         time.sleep(0.01)  # other processes work; there is nothing to wait on
     states = [run.state for run in log.runs(project=PROJECT)]
@@ -209,7 +209,7 @@ class Gated(Loss):
         self.gate = gate
 
     def fit(self, X, y):
-        end = time.monotonic() + 30
+        end = time.monotonic() + 60
         while self.x == 11 and not Path(self.gate).exists() and time.monotonic() < end:
             time.sleep(0.01)  # in another process; there is nothing to wait on
         return super().fit(X, y)

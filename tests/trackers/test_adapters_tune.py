@@ -72,7 +72,7 @@ def test_each_trial_is_recorded_as_what_it_was(ray_cluster, log, tmp_path):
         "fine": ("completed", None),
         "raises": ("failed", "user_error"),
         "nan": ("failed", "nan"),
-        "dies": ("lost", "lost"),
+        "dies": ("lost", "worker_died"),
     }
     fine, raises = runs["fine"], runs["raises"]
     assert (fine.origin, fine.searcher) == ("grid", "BasicVariantGenerator")
@@ -89,6 +89,7 @@ def test_retries_are_attempts_of_the_same_run(ray_cluster, log, tmp_path):
     assert {(str(run.state), run.attempt, len(run.curve)) for run in runs.values()} == {("completed", 2, 3)}
 
 
+@pytest.mark.slow
 def test_any_searcher_and_stops_of_any_scheduler(ray_cluster, log, tmp_path):
     from ray.tune.schedulers import ASHAScheduler
     from ray.tune.search.optuna import OptunaSearch
@@ -123,6 +124,7 @@ def test_a_callback_by_environment_records_what_a_budget_breaks_off(ray_cluster,
     assert run.curve
 
 
+@pytest.mark.slow
 def test_population_based_training_notes_its_changes(ray_cluster, log, tmp_path):
     from ray.tune.schedulers import PopulationBasedTraining
 
@@ -146,6 +148,7 @@ def test_population_based_training_notes_its_changes(ray_cluster, log, tmp_path)
         assert run.metadata["scheduler"] == "PopulationBasedTraining"
 
 
+@pytest.mark.slow
 def test_trials_of_our_own_experiments_are_left_to_them(ray_cluster, log, tmp_path):
     from heliostat_searchers.tune import HeliostatSearch
 
@@ -231,6 +234,7 @@ def saved_trials(folder):
     return len(saved) if is_same else 0
 
 
+@pytest.mark.slow
 def test_a_restored_experiment_goes_on_in_the_same_runs(log, tmp_path):
     gate = tmp_path / "gate"
     arguments = [sys.executable, "-c", SCRIPT, str(tmp_path / "tune"), str(gate), log.url]

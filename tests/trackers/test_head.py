@@ -4,8 +4,8 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
-from concurrent.futures import Future
 from types import MappingProxyType
 
 import pytest
@@ -28,8 +28,9 @@ from heliostat.writes import (
 )
 from heliostat_trackers import head
 from heliostat_trackers.head.client import RayRunLog
-from heliostat_trackers.head.link import Link
+from heliostat_trackers.head.link import Link, Unreachable
 from heliostat_trackers.head.place import log_place
+from heliostat_trackers.head.sender import Sender
 from heliostat_trackers.head.wire import packed_write, unpacked_write
 
 pytestmark = [
@@ -156,18 +157,25 @@ def test_a_read_that_is_not_answered_is_an_error(impatient, paused):
     assert caught.value.code == "HS-STORAGE-031"
 
 
-def test_a_full_queue_holds_the_caller_back(run, impatient, paused):
-    content = b"x" * (30 * MEGABYTE)
-    futures = [impatient.submit(AddFile(run, "a", content, time=1.0)) for _ in range(2)]
+def test_a_full_queue_holds_the_caller_back():
+    is_back = threading.Event()
+
+    def post(*_):
+        """A network that takes the call and does nothing with it; no answer is late before it gives up."""
+        is_back.wait()
+        raise Unreachable("the head node is gone")
+
+    sender = Sender(post, is_connected=lambda: True, url="ray://gone", patience=0.5)
+    futures = [sender.put(b"x" * (30 * MEGABYTE)) for _ in range(2)]
     late = time.monotonic()
-    with pytest.raises(StorageError, match="no room for the write within 2 s: 2 writes wait") as caught:
-        impatient.submit(AddFile(run, "b", content, time=1.0))
+    with pytest.raises(StorageError, match=r"no room for the write within 0\.5 s: 2 writes wait") as caught:
+        sender.put(b"x" * (30 * MEGABYTE))
     assert caught.value.code == "HS-STORAGE-033"
-    assert time.monotonic() - late > 1.0
-    paused()
-    for future in futures:
-        assert isinstance(future, Future)
-        assert future.exception() is None or future.exception().code == "HS-STORAGE-032"
+    assert time.monotonic() - late >= 0.5
+    is_back.set()
+    sender.flush()
+    assert [future.exception().code for future in futures] == ["HS-STORAGE-032"] * 2
+    sender.close()
 
 
 def test_a_callback_may_submit_but_not_wait(log, run):
@@ -218,6 +226,7 @@ def test_foreign_values_travel_as_plain_ones():
         packed_write(UpdateRun(1, time=1.0, metadata={"a": object()}))
 
 
+@pytest.mark.slow
 def test_a_sweep_logs_through_the_head_node(log):
     def bowl(config):
         ray.tune.report({"loss": (config["x"] - 0.3) ** 2})

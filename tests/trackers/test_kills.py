@@ -22,6 +22,7 @@ def test_killed_writers_of_a_file() -> None:
     assert play("sqlite.py", 8).count("none lost, none twice, the log is whole") == 2
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(server_programs() is None, reason="no PostgreSQL server on this machine")
 def test_killed_writers_and_servers_of_postgresql() -> None:
     assert play("postgres.py", 6).count("none lost, none twice, the log is whole") == 2

@@ -3,7 +3,6 @@
 import json
 import sqlite3
 import threading
-import time
 from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
@@ -355,15 +354,11 @@ def test_backup_delays_no_writer(path: Path, tmp_path: Path) -> None:
     log = open_log(f"sqlite:///{path}")
     for index in range(10):
         log.apply(AddFile(1, str(index), bytes(4 * 2**20), time=1.0))
-    waits: list[float] = []
+    meanwhile = 0
     thread = threading.Thread(target=backup, args=(log.url, tmp_path / "copy.db"))
-    begun = time.monotonic()
     thread.start()
     while thread.is_alive():
-        before = time.monotonic()
         log.apply(CreateRun(None, {}, time=1.0))
-        waits.append(time.monotonic() - before)
-    lasted = time.monotonic() - begun
+        meanwhile += thread.is_alive()
     log.close()
-    assert len(waits) >= 2
-    assert sorted(waits)[len(waits) // 2] < lasted / 2
+    assert meanwhile >= 3  # were the first one to wait for the copy's end, it would be the only one

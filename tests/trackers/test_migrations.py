@@ -153,6 +153,7 @@ def test_newer_log_is_left_alone(path: Path) -> None:
     assert version(path) == "99"
 
 
+@pytest.mark.slow
 def test_killed_migration_leaves_the_old_log_or_the_new_one(path: Path) -> None:
     with closing(sqlite3.connect(path)) as connection, connection:
         column = 'name, assignments, state, "values", origin, searcher, why, predicted, end_reason, attempt'

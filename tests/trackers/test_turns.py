@@ -27,6 +27,13 @@ def is_free(path: Path) -> bool:
     return True
 
 
+def wait_until_free(path: Path) -> None:
+    deadline = time.monotonic() + 60
+    while not is_free(path):
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+
+
 def test_everybody_gets_turns(path: Path) -> None:
     """Four who always want the next turn: none takes many times what another gets."""
     order: list[int] = []
@@ -88,10 +95,7 @@ def test_wait_that_was_given_up_keeps_nothing(path: Path) -> None:
     hanging, other = Turns(path, 60), Turns(path, 0.01)
     with hanging.turn(), other.turn():
         pass
-    deadline = time.monotonic() + 30
-    while not is_free(path):
-        assert time.monotonic() < deadline
-        time.sleep(0.01)
+    wait_until_free(path)
     hanging.close()
     other.close()
 
@@ -106,8 +110,11 @@ def test_deleted_file_is_made_anew(path: Path) -> None:
         assert not is_free(path)
         second.close()
         assert path.exists()
-        with Turns(path, 0.05).turn():
+        third = Turns(path, 0.05)
+        with third.turn():
             assert not is_free(path)
+    wait_until_free(path)  # the third still waited when the first was done, and hands its turn back
+    third.close()
     first.close()
     assert list(path.parent.iterdir()) == []
 

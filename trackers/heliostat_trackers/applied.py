@@ -25,6 +25,7 @@ from heliostat.writes import (
     LogLateValues,
     LogText,
     OpenSession,
+    RenewToken,
     Reply,
     RetryRun,
     RevokeToken,
@@ -34,16 +35,18 @@ from heliostat.writes import (
     Write,
 )
 from heliostat_trackers.attachment_writes import add_file, log_late_values, log_text
-from heliostat_trackers.columns import free_text
+from heliostat_trackers.columns import plain_text
 from heliostat_trackers.curve_writes import log_checkpoints
 from heliostat_trackers.effects import Effect
 from heliostat_trackers.experiment_writes import change_experiment, create_experiment, open_session
+from heliostat_trackers.messages import Message
 from heliostat_trackers.prepared import Prepared
 from heliostat_trackers.project_writes import (
     add_note,
     change_project,
     create_tag,
     create_token,
+    renew_token,
     revoke_token,
 )
 from heliostat_trackers.run_writes import (
@@ -80,6 +83,7 @@ _ALONE: dict[type, Callable[[Connection, Any], Effect]] = {
     AddNote: add_note,
     CreateTag: create_tag,
     CreateToken: create_token,
+    RenewToken: renew_token,
     RevokeToken: revoke_token,
     CreateSuggestion: create_suggestion,
     ChangeSuggestion: change_suggestion,
@@ -113,18 +117,30 @@ def apply(connection: Connection, write: Write, *, digest: str, now: float) -> R
     return apply_new(connection, [(write, digest)], now=now)[0]
 
 
-def apply_new(connection: Connection, writes: Sequence[tuple[Write, str]], *, now: float) -> list[Reply]:
+def apply_new(
+    connection: Connection, writes: Sequence[tuple[Write, str]], *, now: float, is_all: bool = False
+) -> list[Reply]:
     """:func:`apply` for several writes with their digests, whose keys are new.
 
     A used key breaks a rule of the database. Their events go in together, under numbers counted here: the
     transaction excludes other writers, and events are never deleted.
+
+    Args:
+        connection: In a transaction that excludes other writers.
+        writes: What to do.
+        now: The writer's time.
+        is_all: Whether nothing else belongs to the transaction; then it may be committed here.
     """
-    unit = UnitOfWork(connection)
-    unit.expect(write.run for write, _ in writes if isinstance(write, _ABOUT_RUNS))
+    unit, closing = UnitOfWork(connection), Message(connection)
+    unit.expect(
+        (write.run for write, _ in writes if isinstance(write, _ABOUT_RUNS)),
+        (write.experiment for write, _ in writes if isinstance(write, CreateRun) and write.experiment),
+    )
     effects = [_effect_of(unit, write) for write, _ in writes]
-    unit.settle()
+    first = unit.next_event()
+    unit.settle(closing)
     replies, rows = [], []
-    for seq, ((write, digest), effect) in enumerate(zip(writes, effects, strict=True), unit.next_event()):
+    for seq, ((write, digest), effect) in enumerate(zip(writes, effects, strict=True), first):
         reply = {name: value for name in _REPLY if (value := getattr(effect, name)) is not None}
         replies.append(Reply(seq, **reply))
         rows.append(
@@ -136,11 +152,14 @@ def apply_new(connection: Connection, writes: Sequence[tuple[Write, str]], *, no
                 "kind": type(write).__name__,
                 "experiment": effect.experiment,
                 "run": effect.run,
-                "body": free_text(effect.body, "body"),
-                "reply": free_text(reply, "reply"),
+                "body": plain_text(effect.body),
+                "reply": plain_text(reply),
             }
         )
-    _INSERT.insert_all(connection, rows)
+    closing.insert(_INSERT, rows)
+    if is_all:
+        closing.commit()
+    closing.send()
     return replies
 
 

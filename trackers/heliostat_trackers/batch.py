@@ -18,6 +18,7 @@ from heliostat.errors import HeliostatError, InvalidValue
 from heliostat.writes import Reply, Write
 from heliostat_trackers.applied import apply, apply_new
 from heliostat_trackers.faults import DATABASE_ERRORS, concerns_the_write
+from heliostat_trackers.transactions import transaction
 
 logger = logging.getLogger(__name__)
 
@@ -47,15 +48,16 @@ def apply_batch(connection: Connection, items: Sequence[Item], now: float) -> li
         Exception: The disk, the file or the server failed; nothing was applied, or at least not answered.
     """
     try:
-        with connection.begin():
-            return list(apply_new(connection, [(item.write, item.digest) for item in items], now=now))
+        with transaction(connection):
+            pairs = [(item.write, item.digest) for item in items]
+            return list(apply_new(connection, pairs, now=now, is_all=True))
     except DATABASE_ERRORS as error:
         if not concerns_the_write(error):
             raise
         logger.debug("a batch of %d is applied with care: %s", len(items), error)
     except Exception as error:  # whatever it was, it comes again below, where it is told apart
         logger.debug("a batch of %d is applied with care: %s", len(items), error)
-    with connection.begin():
+    with transaction(connection):
         return [_outcome(connection, item, now) for item in items]
 
 

@@ -15,8 +15,10 @@ from functools import cache
 from hashlib import blake2b
 from typing import Any
 
+import msgspec
+
 from heliostat.errors import InvalidValue
-from heliostat.trial import Failure, Measurement, Prediction
+from heliostat.trial import Checkpoint, Failure, Measurement, Prediction
 from heliostat.writes import AddFile, Write
 
 _FLOAT = "$float"
@@ -37,19 +39,31 @@ def _plain(value: Any) -> Any:
 
 
 def _declared(value: Any) -> Any:
+    if isinstance(value, Checkpoint):  # when it was reported is no more content than the write's own time
+        return {"step": value.step, "values": value.values}
     return vars(value) if is_dataclass(value) and not isinstance(value, type) else _plain(value)
 
 
-_encode = json.JSONEncoder(separators=(",", ":"), allow_nan=False, default=_plain).encode
-_canonical = json.JSONEncoder(separators=(",", ":"), sort_keys=True, default=_declared).encode
+# What contains itself ends in a RecursionError: to look for it beforehand takes a tenth of the time.
+_encode = json.JSONEncoder(
+    separators=(",", ":"), check_circular=False, allow_nan=False, default=_plain
+).encode
+_canonical = json.JSONEncoder(
+    separators=(",", ":"), check_circular=False, sort_keys=True, default=_declared
+).encode
+
+# Three to four times as fast as json, and its equal for what they are used for.
+_decode = msgspec.json.Decoder().decode
+_decode_values = msgspec.json.Decoder(list[dict[str, Measurement]], strict=False).decode
+_encode_plainly = msgspec.json.Encoder().encode
 
 
 def digest_of(write: Write) -> str:
     """A fingerprint of a write's content.
 
-    Key, time and epoch are left out: a request that is sent again later, or by the successor of a dead
-    driver, is the same request. So are fields at their defaults: a later version with more fields sends the
-    same request.
+    Key, times of reporting and epoch are left out: a request that is sent again later, or by the successor of
+    a dead driver, is the same request. So are fields at their defaults: a later version with more fields
+    sends the same request.
 
     Raises:
         InvalidValue: Something in the write has no JSON form.
@@ -101,6 +115,20 @@ def free_text(value: Any, field: str) -> str:
     return text
 
 
+def plain_text(value: Mapping[str, Any]) -> str:
+    """:func:`free_text` of a mapping of our own making: of texts, whole numbers, flags and lists of them."""
+    try:
+        text = _encode_plainly(value).decode()
+    except (
+        TypeError,
+        ValueError,
+        OverflowError,
+        RecursionError,
+    ):  # a subclass, a surrogate, a large int
+        return free_text(value, "facts")
+    return free_text(value, "facts") if "null" in text else text  # what NaN would have become
+
+
 def free_value(text: str) -> Any:
     """What :func:`free_text` was given."""
     return json.loads(text, object_hook=_unmarked) if _MARK in text else json.loads(text)
@@ -111,19 +139,31 @@ def free_values(texts: Sequence[str]) -> list[Any]:
     if texts.count("{}") == len(texts):
         return [{} for _ in texts]
     whole = f"[{','.join(texts)}]"
-    found: list[Any] = json.loads(whole, object_hook=_unmarked) if _MARK in whole else json.loads(whole)
+    if _MARK in whole:
+        found: list[Any] = json.loads(whole, object_hook=_unmarked)
+        return found
+    try:
+        found = _decode(whole)
+    except msgspec.DecodeError:  # a lone surrogate, which is no text to it
+        found = json.loads(whole)
     return found
 
 
-def numbers_text(values: Mapping[str, Measurement] | Mapping[str, Prediction], before: str = "{}") -> str:
-    """Strict JSON of measurements or predictions by metric, merged over an earlier text."""
+def numbers_text(
+    values: Mapping[str, Measurement | None] | Mapping[str, Measurement] | Mapping[str, Prediction],
+    before: str = "{}",
+) -> str:
+    """Strict JSON of measurements or predictions by metric, merged over an earlier text; ``None`` removes."""
     if not values:
         return before
     merged = json.loads(before)
     for name, item in values.items():
+        if item is None:
+            merged.pop(name, None)
+            continue
         fields = vars(item).items()
         merged[name] = {key: _number(value) for key, value in fields if value is not None}
-    return _encode(merged)
+    return plain_text(merged)
 
 
 def measurements(text: str) -> dict[str, Measurement]:
@@ -133,15 +173,15 @@ def measurements(text: str) -> dict[str, Measurement]:
 
 def all_measurements(texts: Sequence[str]) -> list[dict[str, Measurement]]:
     """Measurements by metric from :func:`numbers_text`, of many texts at once."""
-    return [
-        {
-            name: Measurement(
-                float(item["value"]), None if (stddev := item.get("stddev")) is None else float(stddev)
-            )
-            for name, item in found.items()
-        }
-        for found in json.loads(f"[{','.join(texts)}]")
-    ]
+    whole = f"[{','.join(texts)}]"
+    try:
+        found: list[dict[str, Measurement]] = _decode_values(whole)
+    except msgspec.DecodeError:  # a metric's name with a lone surrogate
+        return [
+            {name: msgspec.convert(item, Measurement, strict=False) for name, item in values.items()}
+            for values in json.loads(whole)
+        ]
+    return found
 
 
 def predictions(text: str) -> dict[str, Prediction]:

@@ -18,10 +18,11 @@ def log_checkpoints(unit: UnitOfWork, write: LogCheckpoints) -> Effect:
         StaleSession: A newer session, or a later attempt, has taken over.
     """
     found = unit.run(write.run, epoch=write.epoch, attempt=write.attempt)
+    last = unit.last_step(found) if write.follows else 0
     ids = unit.metrics(name for point in write.checkpoints for name in point.values)
     unit.add_points(
         {
-            Point(found.id, found.attempt, int(point.step), ids[name]): (
+            Point(found.id, found.attempt, last + int(point.step), ids[name]): (
                 stored_number(value),
                 float(point.time),
             )
@@ -30,6 +31,7 @@ def log_checkpoints(unit: UnitOfWork, write: LogCheckpoints) -> Effect:
         }
     )
     facts: dict[str, Any] = {"number": found.number, "state": found.state, "attempt": found.attempt}
+    step = None
     if write.checkpoints:
-        facts["step"] = max(int(point.step) for point in write.checkpoints)
-    return Effect(found.experiment, write.run, attempt=found.attempt, body=facts)
+        step = facts["step"] = last + max(int(point.step) for point in write.checkpoints)
+    return Effect(found.experiment, write.run, attempt=found.attempt, body=facts, id=step)

@@ -10,11 +10,12 @@ import os
 from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
-from sqlalchemy import URL, Connection, Engine, NullPool, QueuePool, create_engine, event, make_url
+from sqlalchemy import URL, Engine, NullPool, QueuePool, create_engine, event, make_url
 from sqlalchemy.exc import ArgumentError
 
 from heliostat.errors import StorageError
 from heliostat.registry import LOG_VARIABLE
+from heliostat_trackers.transactions import exclude_writers
 
 DRIVERS = ("postgresql", "postgresql+psycopg")
 LOCK_SECONDS = 30
@@ -25,7 +26,7 @@ _LOCK_CLASS = 0x48454C49
 """Sets our lock apart from those of other programs in the same database."""
 
 _LOCK = f"SELECT pg_advisory_xact_lock({_LOCK_CLASS}, quote_ident(current_schema())::regnamespace::oid::int4)"
-_BEGIN = f"BEGIN ISOLATION LEVEL READ COMMITTED; {_LOCK}"
+_BEGIN = ("BEGIN ISOLATION LEVEL READ COMMITTED", _LOCK)
 _WRITER = (
     "SET synchronous_commit = on",  # an acknowledged write must survive a power cut
     f"SET lock_timeout = '{LOCK_SECONDS}s'",
@@ -84,14 +85,14 @@ class PostgresDatabase:
         """Connections for the one writer: each transaction holds the log's lock from its first statement."""
         engine = self._engine("READ COMMITTED", _WRITER, poolclass=NullPool)
 
-        # Each later statement sees what the earlier holders of the lock have committed. Both statements go in
-        # one round trip, past the bookkeeping of SQLAlchemy and psycopg.
-        def begun(connection: Connection) -> None:
-            driver: Any = connection.connection.driver_connection
-            driver.autocommit = True
-            driver.execute(_BEGIN).close()
+        # Each later statement sees what the earlier holders of the lock have committed.
+        exclude_writers(engine, _BEGIN)
 
-        event.listen(engine, "begin", begun)
+        # Every message is another text: the driver need not look for one that it knows.
+        def unprepared(connection: Any, _: Any) -> None:
+            connection.prepare_threshold = None
+
+        event.listen(engine, "connect", unprepared)
         return engine
 
     def reading_engine(self) -> Engine:

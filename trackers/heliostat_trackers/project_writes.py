@@ -8,13 +8,14 @@ from typing import Any
 from sqlalchemy import Connection, insert, select, update
 
 from heliostat.errors import Conflict, InvalidValue, NotFound
-from heliostat.writes import AddNote, CreateTag, CreateToken, RevokeToken, SettleProject
+from heliostat.writes import AddNote, CreateTag, CreateToken, RenewToken, RevokeToken, SettleProject
 from heliostat_trackers.columns import merged_text
 from heliostat_trackers.effects import Effect, inserted_id, settle_project
 from heliostat_trackers.tables import notes, projects, tags, tokens
 
 _COLOR = re.compile(r"#[0-9A-Fa-f]{6}")
 _DIGEST = re.compile(r"[0-9a-f]{64}")
+_PERMISSIONS = re.compile(r"read|write|admin|read (experiment|run) [1-9][0-9]{0,17}")
 
 
 def change_project(connection: Connection, write: SettleProject) -> Effect:
@@ -71,9 +72,9 @@ def create_token(connection: Connection, write: CreateToken) -> Effect:
     if not _DIGEST.fullmatch(write.digest):
         remedy = "Pass hashlib.sha256(secret).hexdigest(), never the secret."
         raise InvalidValue("digest", "must be a SHA-256 in hexadecimal", remedy=remedy)
-    if write.permissions not in ("read", "write"):
-        given = write.permissions
-        raise InvalidValue("permissions", "must be read or write", given=given, remedy="Choose one.")
+    if not _PERMISSIONS.fullmatch(write.permissions):
+        rule = "must be read, write, admin, read run N or read experiment N"
+        raise InvalidValue("permissions", rule, given=write.permissions, remedy="Choose one.")
     if connection.scalar(select(tokens.c.id).where(tokens.c.digest == write.digest)) is not None:
         raise Conflict("this secret is admitted already", remedy="Make a new one.", code="HS-CONFLICT-006")
     row = {
@@ -88,13 +89,27 @@ def create_token(connection: Connection, write: CreateToken) -> Effect:
     return Effect(body={"token": id, "name": write.name}, id=id)
 
 
+def renew_token(connection: Connection, write: RenewToken) -> Effect:
+    """Give a token another end.
+
+    Raises:
+        NotFound: No such token.
+    """
+    expires = None if write.expires is None else float(write.expires)
+    return _change_token(connection, write.token, expires=expires)
+
+
 def revoke_token(connection: Connection, write: RevokeToken) -> Effect:
     """Admit a secret no longer.
 
     Raises:
         NotFound: No such token.
     """
-    changed = connection.execute(update(tokens).where(tokens.c.id == write.token).values(revoked=True))
+    return _change_token(connection, write.token, revoked=True)
+
+
+def _change_token(connection: Connection, token: int, **changes: Any) -> Effect:
+    changed = connection.execute(update(tokens).where(tokens.c.id == token).values(changes))
     if not changed.rowcount:
-        raise NotFound("no token has this id", given=write.token, remedy="List them with log.tokens().")
-    return Effect(body={"token": write.token}, id=write.token)
+        raise NotFound("no token has this id", given=token, remedy="List them with log.tokens().")
+    return Effect(body={"token": token}, id=token)

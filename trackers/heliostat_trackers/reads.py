@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
+import math
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import groupby
 from operator import itemgetter
 from typing import Any
@@ -12,6 +13,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Connection, Select, and_, bindparam, func, select
 
 from heliostat.experiment import read_experiment
+from heliostat.garbage import collected_later
 from heliostat.ports import Event, ExperimentRecord
 from heliostat.trial import Checkpoint, LateMeasurement, Run
 from heliostat_trackers.columns import free_value
@@ -19,6 +21,7 @@ from heliostat_trackers.effects import no_experiment, no_run
 from heliostat_trackers.run_rows import COLUMNS, run_of, runs_of
 from heliostat_trackers.tables import checkpoints, events, experiments, late_values, metric_names, runs
 
+_PLACE = itemgetter(0, 1)
 _Late = dict[str, dict[str, list[LateMeasurement]]]
 
 _EXPERIMENTS = select(
@@ -129,6 +132,14 @@ def read_events(
     return [Event(row.seq, row.time, row.kind, row.experiment, row.run, json.loads(row.body)) for row in rows]
 
 
+def read_last_event(connection: Connection, experiment: int | None) -> int:
+    """The place of the last event, of one experiment on demand; 0 if there is none."""
+    statement = select(events.c.seq).order_by(events.c.seq.desc()).limit(1)
+    if experiment is not None:
+        statement = statement.where(events.c.experiment == experiment)
+    return int(connection.scalar(statement) or 0)
+
+
 def _records(
     connection: Connection, statement: Select[Any], counted: Select[Any]
 ) -> Iterator[ExperimentRecord]:
@@ -144,21 +155,25 @@ def _records(
 
 
 def _curves(connection: Connection, statement: Select[Any]) -> dict[int, tuple[Checkpoint, ...]]:
-    points = connection.execute(statement).all()
-    return {
-        run: tuple(_point(step, list(rows)) for step, rows in groupby(of_run, itemgetter(1)))
-        for run, of_run in groupby(points, itemgetter(0))
-    }
+    with collected_later():
+        found: dict[int, list[Checkpoint]] = {}
+        points = connection.execute(statement).all()
+        for (run, step), rows in groupby(points, _PLACE):
+            found.setdefault(run, []).append(_point(step, rows))
+        return {run: tuple(curve) for run, curve in found.items()}
 
 
-def _point(step: int, rows: list[Any]) -> Checkpoint:
-    values = {name: float("nan") if value is None else value for _, _, name, value, _ in rows}
-    return Checkpoint(step, values, max(row[4] for row in rows))
+def _point(step: int, rows: Iterable[Any]) -> Checkpoint:
+    values, latest = {}, -math.inf
+    for _, _, name, value, time in rows:
+        values[name] = math.nan if value is None else value
+        latest = max(latest, time)
+    return Checkpoint(step, values, latest)
 
 
 def _late(connection: Connection, statement: Select[Any]) -> dict[int, _Late]:
     found: dict[int, _Late] = {}
     for run, role, name, at, value, stddev in connection.execute(statement):
         values = found.setdefault(run, {}).setdefault(role, {}).setdefault(name, [])
-        values.append(LateMeasurement(float("nan") if value is None else value, at, stddev))
+        values.append(LateMeasurement(math.nan if value is None else value, at, stddev))
     return found

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -20,6 +21,7 @@ _VALUES = 7
 _FACTS = (5, 19, *range(22, 27))
 """Places of the columns that hold mappings of free values."""
 
+_NAMES = tuple(item.name for item in dataclasses.fields(Run))
 _STATES = {state.value: state for state in State}
 _NO_LATE: Late = {}
 
@@ -94,4 +96,6 @@ def _run(
         bool(row[32]),
         late,
     )
-    return Run(*fields)
+    run = object.__new__(Run)
+    vars(run).update(zip(_NAMES, fields, strict=True))  # its constructor sets a frozen field at a time
+    return run

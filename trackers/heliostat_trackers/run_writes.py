@@ -6,7 +6,7 @@ from typing import Any
 
 from sqlalchemy import Connection, bindparam, select
 
-from heliostat.errors import Conflict, InvalidValue
+from heliostat.errors import OVERTAKEN, Conflict, InvalidValue
 from heliostat.trial import State
 from heliostat.writes import (
     AddFile,
@@ -56,7 +56,7 @@ def create_run(unit: UnitOfWork, write: CreateRun) -> Effect:
     Raises:
         NotFound: No such experiment, or it has no such suggestion.
         StaleSession: A newer session has taken over.
-        Conflict: The suggestion it takes up is not in the queue.
+        Conflict: The suggestion it takes up is not in the queue, or another run was made meanwhile.
     """
     project, number = write.project, 0
     if write.experiment is None:
@@ -65,6 +65,10 @@ def create_run(unit: UnitOfWork, write: CreateRun) -> Effect:
         experiment = unit.experiment(write.experiment, epoch=write.epoch)
         if write.suggestion is not None:
             refuse_unqueued(unit.connection, write.suggestion, write.experiment)
+        if write.after is not None and write.after != experiment.last:
+            rule = f"another run was made meanwhile (the last is number {experiment.last})"
+            remedy = "Read the runs again and propose anew."
+            raise Conflict(rule, given=write.after, remedy=remedy, code=OVERTAKEN)
         experiment.last += 1
         project, number = experiment.project, experiment.last
     id = unit.add_run({"project": project, "number": number, **_new_row(write)})

@@ -9,6 +9,7 @@ from typing import Any
 from sqlalchemy import URL, Connection, Engine, NullPool, QueuePool, create_engine, event
 
 from heliostat.errors import StorageError
+from heliostat_trackers.transactions import exclude_writers
 from heliostat_trackers.turns import Turns
 
 SCHEME = "sqlite:///"
@@ -45,7 +46,7 @@ class SqliteFile:
         _on_connect(engine, _WRITER)
         # With a deferred BEGIN, two processes that read first and write then would fail at once, without
         # waiting.
-        _on_begin(engine, "BEGIN IMMEDIATE")
+        exclude_writers(engine, ("BEGIN IMMEDIATE",))
         return engine
 
     def reading_engine(self) -> Engine:

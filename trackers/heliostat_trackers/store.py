@@ -200,6 +200,11 @@ class SqlRunLog:
         with self._snapshot() as connection:
             return reads.read_events(connection, after, limit, experiment, kinds)
 
+    def last_event(self, experiment: int | None = None) -> int:
+        """The place of the last event (of an experiment); 0 if there is none."""
+        with self._snapshot() as connection:
+            return reads.read_last_event(connection, experiment)
+
     def flush(self) -> None:
         """Wait until everything submitted so far is durable or refused."""
         self._writer.flush()

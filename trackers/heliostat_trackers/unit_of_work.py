@@ -13,15 +13,16 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, bindparam, column, func, insert, select, update
+from sqlalchemy import Connection, bindparam, column, func, insert, select
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.types import Integer
 
 from heliostat.errors import StaleSession
 from heliostat_trackers.effects import no_experiment, no_run, refuse_stale, settle_project
+from heliostat_trackers.messages import Message
 from heliostat_trackers.points import Point, insert_points, metric_ids
-from heliostat_trackers.prepared import Prepared
-from heliostat_trackers.tables import events, experiments, runs
+from heliostat_trackers.prepared import Changes, Prepared
+from heliostat_trackers.tables import checkpoints, events, experiments, runs
 
 
 class FoundRun(NamedTuple):
@@ -58,6 +59,7 @@ _RUN = select(
     runs.c.metadata,
     experiments.c.epoch,
 ).select_from(runs.outerjoin(experiments, runs.c.experiment == experiments.c.id))
+_ONE = Prepared(_RUN.where(runs.c.id == bindparam("sought")))
 _SOUGHT = {
     "sqlite": Prepared(
         _RUN.where(
@@ -78,11 +80,16 @@ _EXPERIMENT = Prepared(
         .label("last"),
     ).where(experiments.c.id == bindparam("sought"))
 )
+_STEP = Prepared(
+    select(func.max(checkpoints.c.step)).where(
+        checkpoints.c.run == bindparam("sought"), checkpoints.c.attempt == bindparam("attempt")
+    )
+)
 _LAST = Prepared(
     select(select(func.max(events.c.seq)).scalar_subquery(), select(func.max(runs.c.id)).scalar_subquery())
 )
 _INSERT = Prepared(insert(runs))
-_UPDATE = Prepared(update(runs).where(runs.c.id == bindparam("sought")))
+_CHANGES = Changes(runs)
 _OVERLAID = frozenset(FoundRun._fields)
 
 
@@ -100,14 +107,29 @@ class UnitOfWork:
         self._last: tuple[int, int] | None = None
         self._forget()
 
-    def expect(self, ids: Iterable[int]) -> None:
-        """Read these runs now, together; unknown ids are left to :meth:`run`."""
+    def expect(self, ids: Iterable[int] = (), experiments: Iterable[int] = ()) -> None:
+        """Read these runs and experiments now, together; unknown ones are left to who asks for them."""
+        message, places = Message(self.connection), dict[int, int]()
         wanted = sorted({int(id) for id in ids} - self._runs.keys())
-        if wanted:
+        if len(wanted) == 1:
+            message.ask(_ONE, {"sought": wanted[0]})
+        elif wanted:
             dialect = self.connection.dialect.name
             sought = json.dumps(wanted) if dialect == "sqlite" else wanted
-            for row in _SOUGHT[dialect].all(self.connection, {"sought": sought}):
-                self._runs[row[0]] = FoundRun(*row)
+            message.ask(_SOUGHT[dialect], {"sought": sought})
+        for id in dict.fromkeys(experiments):
+            if id not in self._experiments:
+                places[id] = message.ask(_EXPERIMENT, {"sought": id})
+        last = message.ask(_LAST, {}) if self._last is None else None
+        found = message.send()
+        for row in found[0] if wanted else ():
+            self._runs[row[0]] = FoundRun(*row)
+        for id, place in places.items():
+            for epoch, project, number in found[place]:
+                self._experiments[id] = FoundExperiment(epoch, project, number or 0)
+        if last is not None:
+            event, run = found[last][0]
+            self._last = int(event or 0), int(run or 0)
 
     def run(self, id: int, *, epoch: int | None = None, attempt: int | None = None) -> FoundRun:
         """A run as it now is, for a write of this session and attempt.
@@ -133,12 +155,10 @@ class UnitOfWork:
             NotFound: No such experiment.
             StaleSession: A newer session has taken over.
         """
-        if id not in self._experiments:
-            row = _EXPERIMENT.first(self.connection, {"sought": id})
-            if row is None:
-                raise no_experiment(id)
-            self._experiments[id] = FoundExperiment(row[0], row[1], row[2] or 0)
-        found = self._experiments[id]
+        self.expect(experiments=[id])
+        found = self._experiments.get(id)
+        if found is None:
+            raise no_experiment(id)
         refuse_stale(epoch, found.epoch, id)
         return found
 
@@ -172,30 +192,38 @@ class UnitOfWork:
         """Points of curves; the last value for the same place counts."""
         self._points |= points
 
+    def last_step(self, run: FoundRun) -> int:
+        """The last step of the present attempt's curve, 0 if it has none."""
+        stored = _STEP.first(self.connection, {"sought": run.id, "attempt": run.attempt})
+        gathered = [point.step for point in self._points if point[:2] == (run.id, run.attempt)]
+        return max([*gathered, (stored[0] if stored else None) or 0])
+
     def next_event(self) -> int:
         """The number of the next event."""
         return self._lasts()[0] + 1
 
-    def settle(self) -> None:
-        """Write all that was changed, and forget what was read: the tables are up to date."""
+    def settle(self, message: Message | None = None) -> None:
+        """Write all that was changed, and forget what was read.
+
+        Args:
+            message: Takes along what the caller will send; without one the tables are up to date now.
+        """
+        sent = message or Message(self.connection)
         if self._added:
-            _INSERT.insert_all(self.connection, self._added)
+            sent.insert(_INSERT, self._added)
         for columns in {tuple(changes) for changes in self._changed.values()}:
-            rows = [
-                {"sought": id, **changes}
-                for id, changes in self._changed.items()
-                if tuple(changes) == columns
-            ]
-            _UPDATE.run_many(self.connection, rows)
+            rows = {id: changes for id, changes in self._changed.items() if tuple(changes) == columns}
+            sent.change(_CHANGES, rows)
+        if message is None or self._points:
+            sent.send()
         if self._points:
             insert_points(self.connection, self._points)
         self._forget()
 
     def _lasts(self) -> tuple[int, int]:
         if self._last is None:
-            event, run = _LAST.first(self.connection, {})
-            self._last = int(event or 0), int(run or 0)
-        return self._last
+            self.expect()
+        return self._last or (0, 0)
 
     def _forget(self) -> None:
         self._runs: dict[int, FoundRun] = {}

@@ -31,6 +31,7 @@ from heliostat.writes import (
     LogLateValues,
     LogText,
     OpenSession,
+    RenewToken,
     RetryRun,
     RevokeToken,
     SettleProject,
@@ -327,6 +328,24 @@ class Attachments(RunRecords):
         assert (token.expires, token.revoked) == (9.0, True)
         with pytest.raises(NotFound):
             log.apply(RevokeToken(id + 1000, time=4.0))
+
+    def test_tokens_have_rights_and_an_end_that_moves(self, log: RunLog) -> None:
+        """Guests see one run or one experiment; an end is moved, or taken away."""
+        rights = ("admin", "read run 12", "read experiment 3")
+        ids = [
+            known(log.apply(CreateToken(str(place) * 64, "t", time=1.0, permissions=right)).id)
+            for place, right in enumerate(rights)
+        ]
+        assert tuple(token.permissions for token in log.tokens()) == rights
+        for bad in ("read run x", "owner", "read run 1 2", ""):
+            with pytest.raises(InvalidValue, match="permissions"):
+                log.apply(CreateToken(DIGEST, "t", time=1.0, permissions=bad))
+        log.apply(RenewToken(ids[0], 50.0, time=2.0))
+        log.apply(RenewToken(ids[1], 50.0, time=2.0))
+        log.apply(RenewToken(ids[1], None, time=3.0))
+        assert [token.expires for token in log.tokens()] == [50.0, None, None]
+        with pytest.raises(NotFound):
+            log.apply(RenewToken(12345, None, time=4.0))
 
     def test_identity_is_its_own(self, open_log: OpenLog, log: RunLog) -> None:
         """It does not change when the log is opened again."""

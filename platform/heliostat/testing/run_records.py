@@ -205,6 +205,22 @@ class RunRecords:
         log.apply(LogCheckpoints(run, (again,)))
         assert tuple(log.run(run).curve) == (early, again)
 
+    def test_steps_count_on_where_the_reporter_does_not_count(self, log: RunLog, run: int) -> None:
+        """Also within one commit, and for a repeated write the same steps."""
+        log.apply(LogCheckpoints(run, (Checkpoint(3, {"loss": 1.0}),)))
+        points = (Checkpoint(1, {"loss": 0.5}), Checkpoint(2, {"loss": 0.4}))
+        write = LogCheckpoints(run, points, follows=True)
+        queued = [log.submit(write), log.submit(LogCheckpoints(run, points, follows=True))]
+        assert [reply.result().id for reply in queued] == [5, 7]
+        assert log.apply(write).id == 5
+        assert [point.step for point in log.run(run).curve] == [3, 4, 5, 6, 7]
+
+    def test_values_are_taken_away(self, log: RunLog, run: int) -> None:
+        """A metric of the value None goes; others stay."""
+        log.apply(UpdateRun(run, time=1.0, values={"a": Measurement(1.0), "b": Measurement(2.0)}))
+        log.apply(UpdateRun(run, time=2.0, values={"a": None, "unknown": None}))
+        assert log.run(run).numbers == {"b": 2.0}
+
     def test_curve_of_the_present_attempt_only(self, log: RunLog, run: int) -> None:
         """A retry starts an empty curve at the same steps."""
         log.apply(LogCheckpoints(run, (Checkpoint(1, {"loss": 1.0}), Checkpoint(2, {"loss": 2.0}))))

@@ -18,7 +18,7 @@ from dataclasses import replace
 
 import pytest
 
-from heliostat.errors import Conflict, InvalidValue, NotFound, StaleSession, StorageError
+from heliostat.errors import OVERTAKEN, Conflict, InvalidValue, NotFound, StaleSession, StorageError
 from heliostat.ports import RunLog
 from heliostat.testing.attachments import Attachments
 from heliostat.testing.run_life import check_run_life
@@ -43,6 +43,7 @@ TEXTS = (
     "naïve – 雪",
     "🦉👩‍🔬",
     "'; DROP TABLE runs; --",
+    r"100 % of %s and %(key)s, $1, \ E'\''; COMMIT",
     "line\nline\ttab",
     "x" * 300_000,
     '{"$": "NaN"}',
@@ -120,6 +121,20 @@ class RunLogContract(Attachments, RunQueries):
         for write in _fenced_writes(experiment, run, new):
             log.apply(write)
 
+    def test_a_run_is_made_only_as_the_next_one_if_it_says_so(
+        self, log: RunLog, experiment: int, run: int
+    ) -> None:
+        """Of several who propose at once one comes first; the others are told by the code of the conflict."""
+        last = log.run(run).number
+        first = CreateRun(experiment, {"x": 0.1}, time=1.0, after=last)
+        late = CreateRun(experiment, {"x": 0.2}, time=1.0, after=last)
+        assert log.apply(first).number == last + 1
+        with pytest.raises(Conflict) as caught:
+            log.apply(late)
+        assert caught.value.code == OVERTAKEN
+        assert log.apply(first).number == last + 1  # a repeated write is the same write
+        assert len(log.runs(experiment)) == last + 1
+
     def test_unknown_ids(self, log: RunLog, run: int) -> None:
         """NotFound from every write and from both readings."""
         writes: list[Write] = [
@@ -151,6 +166,26 @@ class RunLogContract(Attachments, RunQueries):
         assert [run.assignments["x"] for run in log.runs()] == [index for index in range(30) if index % 3]
         assert [run.number for run in log.runs()] == list(range(1, 21))
 
+    def test_writes_in_one_breath_keep_apart(self, log: RunLog, experiment: int) -> None:
+        """Whatever waits together is stored run by run, with nothing of its neighbours'."""
+        runs = [
+            known(log.apply(CreateRun(experiment, {"x": 0}, time=1.0)).run) for _ in range(2 * len(TEXTS))
+        ]
+        for run, text in zip(runs, TEXTS, strict=False):
+            failure = Failure("user_error", text) if run % 2 else None
+            state = State.FAILED if failure else State.COMPLETED
+            values = {"a": Measurement(run / 3, None if run % 3 else 0.1)}
+            log.submit(FinishRun(run, state, text, time=5.0, values=values, failure=failure))
+            log.submit(StartRun(runs[-1], time=4.0, metadata={text: text}))
+        log.flush()
+        for run, text in zip(runs, TEXTS, strict=False):
+            found = log.run(run)
+            assert found.end_reason == text
+            assert found.failure == (Failure("user_error", text) if run % 2 else None)
+            assert found.values == {"a": Measurement(run / 3, None if run % 3 else 0.1)}
+        assert log.run(runs[-1]).metadata == {text: text for text in TEXTS}
+        assert log.run(runs[-2]).state is State.ACTIVE
+
     def test_numbers_have_no_gaps(self, log: RunLog, experiment: int) -> None:
         """Eight threads on two experiments: 1, 2, 3, … in each."""
         other = known(log.apply(CreateExperiment(SPEC, time=1.0)).experiment)
@@ -177,6 +212,10 @@ class RunLogContract(Attachments, RunQueries):
         assert {(event.experiment, event.run) for event in found[1:]} == {(experiment, run)}
         assert log.events(after=found[1].seq, limit=2) == found[2:4]
         assert log.events(after=found[-1].seq) == []
+        assert log.last_event() == log.last_event(experiment) == found[-1].seq
+        other = log.apply(CreateRun(None, {}, time=1.0)).seq
+        assert (log.last_event(), log.last_event(experiment)) == (other, found[-1].seq)
+        assert log.last_event(NOWHERE) == 0
 
     @pytest.mark.parametrize("text", TEXTS, ids=range(len(TEXTS)))
     def test_texts_survive(self, log: RunLog, run: int, text: str) -> None:

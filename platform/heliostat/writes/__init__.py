@@ -22,7 +22,7 @@ from heliostat.writes.experiments import (
     CreateSuggestion,
     OpenSession,
 )
-from heliostat.writes.projects import AddNote, CreateTag, CreateToken, RevokeToken, SettleProject
+from heliostat.writes.projects import AddNote, CreateTag, CreateToken, RenewToken, RevokeToken, SettleProject
 from heliostat.writes.runs import (
     CorrectRun,
     CreateRun,
@@ -53,6 +53,7 @@ Write = (
     | AddNote
     | CreateTag
     | CreateToken
+    | RenewToken
     | RevokeToken
 )
 
@@ -74,6 +75,7 @@ __all__ = [
     "LogLateValues",
     "LogText",
     "OpenSession",
+    "RenewToken",
     "Reply",
     "RetryRun",
     "RevokeToken",

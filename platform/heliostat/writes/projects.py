@@ -64,7 +64,8 @@ class CreateToken:
     Args:
         digest: SHA-256 of the secret, hexadecimal.
         name: For people.
-        permissions: ``read`` or ``write``.
+        permissions: ``read``, ``write``, ``admin``, or what a guest may see: ``read run 12``,
+            ``read experiment 3``.
         user: Whose it is.
         expires: Seconds since the epoch, or never.
     """
@@ -76,6 +77,22 @@ class CreateToken:
     permissions: str = "write"
     user: str = ""
     expires: float | None = None
+    key: str = field(default_factory=new_key)
+
+
+@dataclass(frozen=True)
+class RenewToken:
+    """Give a token another end.
+
+    Args:
+        token: Its identity.
+        expires: Seconds since the epoch, or never.
+    """
+
+    token: int
+    expires: float | None
+    _: KW_ONLY
+    time: float
     key: str = field(default_factory=new_key)
 
 

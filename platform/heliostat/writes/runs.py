@@ -17,6 +17,10 @@ class CreateRun:
 
     With a `suggestion`, the run takes it out of the queue in the same step, so that of all who try it exactly
     one gets it: a suggestion that is not ``queued`` any more is a Conflict, and no run is made.
+
+    With `after`, the run is made only as the next one after the run of that number (0: as the first), so that
+    of several processes that propose for one experiment none goes past the budget or misses an open run; if
+    another run was made meanwhile, it is a Conflict.
     """
 
     experiment: int | None
@@ -34,6 +38,7 @@ class CreateRun:
     user: str = ""
     suggestion: int | None = None
     sys_metadata: Mapping[str, Any] = field(default_factory=dict)
+    after: int | None = None
     epoch: int | None = None
     key: str = field(default_factory=new_key)
 
@@ -70,12 +75,20 @@ class RetryRun:
 class LogCheckpoints:
     """Points of the training curve of the present attempt.
 
-    The same metric at the same step again replaces its value; other metrics of that step stay.
+    The same metric at the same step again replaces its value; other metrics of that step stay. Reply: `id`,
+    the last step.
+
+    Args:
+        run: The run.
+        checkpoints: The points.
+        follows: Whether their steps count on from the curve's last one, so that step 1 is the next: for
+            reporters who do not count themselves.
     """
 
     run: int
     checkpoints: tuple[Checkpoint, ...]
     _: KW_ONLY
+    follows: bool = False
     attempt: int | None = None
     epoch: int | None = None
     key: str = field(default_factory=new_key)
@@ -110,7 +123,7 @@ class UpdateRun:
     run: int
     _: KW_ONLY
     time: float
-    values: Mapping[str, Measurement] = field(default_factory=dict)
+    values: Mapping[str, Measurement | None] = field(default_factory=dict)
     metadata: Mapping[str, Any] = field(default_factory=dict)
     name: str | None = None
     assignments: Mapping[str, Value | None] = field(default_factory=dict)

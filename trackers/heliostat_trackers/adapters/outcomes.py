@@ -30,7 +30,7 @@ def broken(error: BaseException, reported: Mapping[str, Any] | None = None) -> O
     if not isinstance(error, Exception):
         return ends.cancelled(reported or {}, type(error).__name__)
     text = "".join(traceback.format_exception(type(error), error, error.__traceback__))
-    return ends.raised(reported or {}, "user_error", first_line(f"{type(error).__name__}: {error}"), text)
+    return ends.broken(reported or {}, error, first_line(f"{type(error).__name__}: {error}"), text)
 
 
 def first_line(text: str) -> str:

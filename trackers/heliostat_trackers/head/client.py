@@ -167,6 +167,10 @@ class RayRunLog:
         found = self._ask("events", after, limit, experiment=experiment, kinds=kinds)
         return cast("list[Event]", found)
 
+    def last_event(self, experiment: int | None = None) -> int:
+        """The place of the last event (of an experiment); 0 if there is none."""
+        return cast("int", self._ask("last_event", experiment))
+
     def flush(self) -> None:
         """Wait until everything submitted so far is durable or refused."""
         self._sender.flush()

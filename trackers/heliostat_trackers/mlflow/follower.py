@@ -94,9 +94,7 @@ class Follower:
         self._stamped = (self._cursor, 0.0)
         self._refused = self._refused_before()
         is_empty = not any(True for _ in self._shelves)
-        self._copyist = Copyist(
-            log, server, self._shelves, born_before=0 if is_empty else last_seq(log, self._cursor)
-        )
+        self._copyist = Copyist(log, server, self._shelves, born_before=0 if is_empty else log.last_event())
 
     @property
     def progress(self) -> Progress:
@@ -107,7 +105,7 @@ class Follower:
 
     def catch_up(self) -> bool:
         """Mirror all that the log holds now, not what is written meanwhile; whether there was anything."""
-        begin, end = self._cursor, last_seq(self._log, self._cursor)
+        begin, end = self._cursor, max(self._cursor, self._log.last_event())
         while self._cursor < end:
             self._mirror(self._read())
         self._waiting.insist(lambda: self._copyist.settle_doubts(waits=False))
@@ -156,7 +154,7 @@ class Follower:
             self._refresh(experiment)
         counts = Counter(event.run for event in events if event.run is not None)
         seqs = {event.run: event.seq for event in events if event.run is not None}
-        beyond = last_seq(self._log, events[-1].seq) - events[-1].seq
+        beyond = self._log.last_event() - events[-1].seq
         self._lag = beyond + len(events)
         for place, (run, seq) in enumerate(seqs.items()):
             if place % _REPORT_EVERY == 0:
@@ -221,27 +219,6 @@ class Follower:
                 self._waiting.insist(lambda: self._server.tag_shelf(shelf, claim))  # noqa: B023  # called at once
                 self._stamped = (self._cursor, time.monotonic())
                 return
-
-
-def last_seq(log: RunLog, known: int) -> int:
-    """The place of the log's last event, found by doubling and halving: each question reads one row.
-
-    Args:
-        log: The log.
-        known: A place that is not beyond the end.
-    """
-    low, step = known, 1
-    if not log.events(low, 1):
-        return low
-    while log.events(low + step, 1):
-        low, step = low + step, step * 2
-    while step > 1:
-        half = step // 2
-        if log.events(low + half, 1):
-            low, step = low + half, step - half
-        else:
-            step = half
-    return low + 1
 
 
 def _read_claim(claim: str) -> tuple[int, float]:

@@ -13,7 +13,11 @@ from heliostat.engine import Engine
 from heliostat.isolation import isolated
 from heliostat.ports import RunLog
 from heliostat.registry import default_project, log_url
+from heliostat.tune_controller import calling_controller
 from heliostat_trackers.tune.controller import Controller
+from heliostat_trackers.tune.forgetting import Forgetting
+from heliostat_trackers.tune.nodes import Drains
+from heliostat_trackers.tune.restored import Assigned
 from heliostat_trackers.tune.sweep_trials import SweepTrials
 from heliostat_trackers.tune.trials import Trials
 
@@ -51,11 +55,14 @@ class RunLogCallback(Callback):  # type: ignore[misc]  # Ray has no types
     thread never waits for a disk, and never raise.
 
     Trials that :class:`heliostat_searchers.tune.HeliostatSearch` hands out are runs already and are left to
-    it; ``heliostat.sweep`` gives the first two arguments, and its trials get their curves and ends here.
+    it; ``heliostat.sweep`` gives the first argument, and its trials get their curves and ends here.
 
     Args:
         engine: An experiment's steering, for its own sweep.
-        stops: With it: trial id → reason of the trials that a scheduler stopped.
+        assigned: With it: the assignments that a trial's configuration was made of, if they are not the same.
+        keeps_trials: With it: whether Ray Tune shall remember finished trials, for ``Tuner.fit``'s result.
+        time_limit: With it: seconds that an attempt of a run may take.
+        step: What counts a trial's steps, a whole number that it reports; by default Ray Tune's own count.
         log: Where to; by default this folder's log.
         project: The runs' project, by default this folder's.
         experiment: An experiment that takes the runs whose parameters and metrics fit it.
@@ -65,8 +72,11 @@ class RunLogCallback(Callback):  # type: ignore[misc]  # Ray has no types
     def __init__(
         self,
         engine: Engine | None = None,
-        stops: Mapping[str, str] | None = None,
         *,
+        assigned: Assigned = dict,
+        keeps_trials: bool = True,
+        time_limit: float | None = None,
+        step: str | None = None,
         log: RunLog | str | Path | None = None,
         project: str | None = None,
         experiment: int | str | None = None,
@@ -74,18 +84,32 @@ class RunLogCallback(Callback):  # type: ignore[misc]  # Ray has no types
     ) -> None:
         url = _address(log_url(log)) if log is None or isinstance(log, (str, Path)) else log.url
         options: dict[str, Any] = {"log": url, "project": project or default_project()}
-        self._options = {**options, "experiment": experiment, "name": name}
+        self._options = {**options, "experiment": experiment, "name": name, "step": step}
         self._is_for_a_sweep = engine is not None
+        self._keeps_trials, self._forgetting = keeps_trials, Forgetting(None)
+        self._drains = Drains()
         self._records: Records
         if engine is None:
-            self._records = Trials(**self._options)
-        else:  # an empty mapping is one that the scheduler will fill
-            self._records = SweepTrials(engine, {} if stops is None else stops)
+            self._records = Trials(**self._options, drains=self._drains)
+        else:
+            self._records = SweepTrials(engine, self._drains, step, time_limit, assigned)
 
     @isolated
     def setup(self, *args: Any, **info: Any) -> None:
         """Find out who proposes and who stops."""
+        if not self._keeps_trials:
+            self._forgetting = Forgetting(calling_controller())
         self._records.begin(Controller.calling())
+
+    @isolated
+    def on_step_begin(self, iteration: int, trials: Sequence[Any], **info: Any) -> None:
+        """Once a second, see which machines are about to be taken back."""
+        self._drains.look()
+
+    @isolated
+    def on_step_end(self, iteration: int, trials: Sequence[Any], **info: Any) -> None:
+        """Nothing happens at the moment."""
+        self._forgetting.look()
 
     @isolated
     def on_trial_start(self, iteration: int, trials: Sequence[Any], trial: Any, **info: Any) -> None:

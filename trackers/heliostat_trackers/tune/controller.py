@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Mapping
-from types import FrameType
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ray.tune.schedulers import FIFOScheduler, TrialScheduler
 
-NEAR = 8
-"""Frames between a callback and the controller that calls it; there are two in Ray 2.60."""
+from heliostat.tune_controller import calling_controller
+
+WRAPPERS = 8
+"""Most wrappers around a search algorithm."""
 
 
 class Controller:
@@ -24,8 +24,11 @@ class Controller:
     """
 
     def __init__(self, controller: Any = None) -> None:
+        self._controller = controller
         self._search = getattr(controller, "search_alg", None)
         self._scheduler = getattr(controller, "scheduler_alg", None)
+        stopper = getattr(controller, "_stopper", None)
+        self._stoppers = [stopper, *getattr(stopper, "_stoppers", ())]
         metric = getattr(controller, "_metric", None)
         self.objectives: list[str] = [metric] if isinstance(metric, str) and metric != "_metric" else []
         self.stops: dict[str, int] = {}
@@ -33,15 +36,19 @@ class Controller:
     @classmethod
     def calling(cls) -> Controller:
         """The controller that is calling this thread's callbacks at the moment."""
-        frame: FrameType | None = sys._getframe(1)
-        for _ in range(NEAR):
-            if frame is None:
-                break
-            caller = frame.f_locals.get("self")
-            if hasattr(caller, "search_alg") and hasattr(caller, "scheduler_alg"):
-                return cls(caller)
-            frame = frame.f_back
-        return cls()
+        return cls(calling_controller())
+
+    @property
+    def unfinished(self) -> Sequence[Any]:
+        """The trials of a restored experiment that are to run on; none in a new one."""
+        if not getattr(self._controller, "resumed", False):
+            return []
+        return [trial for trial in self._controller.get_trials() if not trial.is_finished()]
+
+    def drop(self, trial: Any, result: Mapping[str, Any]) -> None:
+        """End a trial that is not to run on, with the result that Ray Tune had not saved."""
+        trial.update_last_result({**trial.last_result, **result, "done": True})
+        self._controller.stop_trial(trial)
 
     @property
     def searcher(self) -> str:
@@ -67,9 +74,12 @@ class Controller:
         return "" if is_plain else type(self._scheduler).__name__
 
     def watch(self) -> None:
-        """Note which trials the scheduler stops: Ray Tune itself does not tell them from finished ones."""
+        """Note which trials the scheduler stops: Ray Tune itself does not tell them from finished ones.
+
+        One that says so itself (:meth:`reason`) also knows which stops are the regular ends.
+        """
         scheduler = self._scheduler
-        if scheduler is None or not self.scheduler:
+        if scheduler is None or not self.scheduler or isinstance(getattr(scheduler, "stops", None), Mapping):
             return
         decide = scheduler.on_trial_result
 
@@ -82,6 +92,14 @@ class Controller:
 
         scheduler.on_trial_result = on_trial_result
 
+    def reason(self, trial: str) -> str | None:
+        """Why a scheduler or stopper stopped a trial, if it says so: ours do (``heliostat_searchers``)."""
+        for who in (self._scheduler, *self._stoppers):
+            reasons = getattr(who, "stops", None)
+            if isinstance(reasons, Mapping) and trial in reasons:
+                return str(reasons[trial])
+        return None
+
     def leave(self) -> None:
         """Let the scheduler be what it was: users keep it, copy it and pickle it."""
         if self._scheduler is not None:
@@ -89,7 +107,7 @@ class Controller:
 
     def _inner(self) -> Any:
         found = self._search
-        for _ in range(NEAR):
+        for _ in range(WRAPPERS):
             deeper = getattr(found, "searcher", None)
             if deeper is None or isinstance(deeper, str):
                 break

@@ -8,13 +8,14 @@ from typing import Any
 
 from heliostat import outcome as ends
 from heliostat.registry import shared_log
-from heliostat.tune_results import metrics_of
+from heliostat.tune_results import metrics_of, step_of
 from heliostat_trackers.adapters.outcomes import finished
 from heliostat_trackers.adapters.recorder import Recorder
 from heliostat_trackers.adapters.values import plain_params
 from heliostat_trackers.tune.controller import Controller
 from heliostat_trackers.tune.failures import failure_of
 from heliostat_trackers.tune.forgotten import end_forgotten
+from heliostat_trackers.tune.nodes import Drains
 
 OURS = "HeliostatSearch"
 
@@ -37,15 +38,26 @@ class Trials:
         project: The runs' project.
         experiment: An experiment that takes the runs which fit it.
         name: What the search is called, by default as its folder.
+        step: What counts a trial's steps, if not Ray Tune does.
+        drains: The machines that are about to be taken back.
 
     Attributes:
         ends: Trial id → how often it has ended; one that is resumed after its end is another run.
     """
 
     def __init__(
-        self, *, log: str, project: str, experiment: int | str | None = None, name: str | None = None
+        self,
+        *,
+        log: str,
+        project: str,
+        experiment: int | str | None = None,
+        name: str | None = None,
+        step: str | None = None,
+        drains: Drains | None = None,
     ) -> None:
+        self._drains = drains
         self._log, self._project, self._experiment, self._name = log, project, experiment, name
+        self._step = step
         self._controller = Controller()
         self._recorder: Recorder | None = None
         self._is_off = False
@@ -86,13 +98,13 @@ class Trials:
         self._note_change(recorder, trial, known)
         values = metrics_of(result)
         known.reported.update(values)
-        recorder.point(known.key, result.get("training_iteration", 0), values)
+        recorder.point(known.key, step_of(result, self._step) or 0, values)
 
     def recovering(self, trial: Any) -> None:
         """An attempt failed and Ray Tune will try once more."""
         recorder, known = self._recorder, self._open.get(trial.trial_id)
         if recorder is not None and known is not None:
-            recorder.retry(known.key, failure_of(trial, {}).reason)
+            recorder.retry(known.key, failure_of(trial, {}, self._drains).reason)
             known.reported.clear()
 
     def completed(self, trial: Any) -> None:
@@ -103,7 +115,10 @@ class Trials:
         last = trial.last_result or {}
         reported = {**metrics_of(last), **known.reported}
         step = self._controller.stops.get(trial.trial_id)
-        if step is None and last.get("done", True):
+        why = self._controller.reason(trial.trial_id)
+        if why is not None:
+            self._end(trial, ends.stopped(reported, why))
+        elif step is None and last.get("done", True):
             self._end(trial, finished(reported, self._controller.objectives))
         else:
             step = last.get("training_iteration", 0) if step is None else step
@@ -112,9 +127,11 @@ class Trials:
 
     def errored(self, trial: Any) -> None:
         """The code raised, or its process died, for the last time."""
+        if trial.trial_id not in self._open:
+            self.started(trial)  # it failed while its actor was made, of which Ray Tune does not tell
         known = self._open.get(trial.trial_id)
         if known is not None:
-            self._end(trial, failure_of(trial, known.reported))
+            self._end(trial, failure_of(trial, known.reported, self._drains))
 
     def over(self, trials: Sequence[Any]) -> None:
         """Nothing runs any more: what is open was broken off by Ctrl-C, a time budget or a stopper."""
