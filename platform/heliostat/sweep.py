@@ -6,26 +6,31 @@ import contextlib
 import logging
 import os
 import tempfile
+import uuid
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from heliostat import cluster
+from heliostat import cluster, schema
 from heliostat.analysis import budget_used, leaders
-from heliostat.convergence import Convergence, converged
+from heliostat.convergence import Convergence
 from heliostat.early_stopping import EarlyStopping, read_early_stopping
+from heliostat.engine import ConvergenceWatch
 from heliostat.errors import InvalidValue
+from heliostat.placement import read_request, refuse_unmeetable
 from heliostat.registry import MIRRORS, TUNE, load
 
 if TYPE_CHECKING:
-    from heliostat.engine import Engine
     from heliostat.loop import Experiment
     from heliostat.trial import Run
 
+LOGGERS = "TUNE_DISABLE_AUTO_CALLBACK_LOGGERS"
+
 SETTINGS = {
     "TUNE_DISABLE_STRICT_METRIC_CHECKING": "1",  # a forgotten metric fails its trial, not the sweep
-    "TUNE_DISABLE_AUTO_CALLBACK_LOGGERS": "1",  # the run log replaces CSV, JSON and TensorBoard files
+    LOGGERS: "1",  # the run log replaces CSV, JSON and TensorBoard files
+    "TUNE_GLOBAL_CHECKPOINT_S": "3600",  # snapshots of what the log holds cost up to 5 % of the time
     "TUNE_WARN_EXCESSIVE_EXPERIMENT_CHECKPOINT_SYNC_THRESHOLD_S": "0",
     "RAY_TRAIN_ENABLE_V2_MIGRATION_WARNINGS": "0",
     "RAY_AIR_NEW_OUTPUT": "0",  # the newer console output prints tables even when told to be silent
@@ -57,12 +62,14 @@ def sweep(
     experiment: Experiment,
     *,
     parallel: int | None = None,
-    resources: Mapping[str, float] | None = None,
+    resources: Any = None,
+    trial_timeout: float | None = None,
     early_stopping: EarlyStopping | Mapping[str, Any] | str | None = None,
     stop_when_converged: bool = False,
     reuse_workers: bool | None = None,
     storage_path: str | Path | None = None,
     mlflow: str | bool = False,
+    tune_loggers: bool = False,
 ) -> SweepResult:
     """Run an experiment to its budget on Ray Tune.
 
@@ -75,7 +82,9 @@ def sweep(
             dictionary, or a ``ray.tune.Trainable`` class. ``config`` holds the run's assignments.
         experiment: Declared, in a log.
         parallel: Most trials at once; by default ``parallel_bandwidth``, else what the resources allow.
-        resources: Per trial, as Ray names them: ``{"cpu": 1, "gpu": 0.5}``.
+        resources: Per trial, as Ray names them: ``{"cpu": 1, "gpu": 0.5}``; or a
+            ``ray.tune.PlacementGroupFactory`` for trials that start workers of their own.
+        trial_timeout: Seconds that an attempt may take; one that takes longer fails, and the others go on.
         early_stopping: When to stop hopeless trials: a rule, its wire form, or the name of a method that
             needs nothing else (``"auto"``); never, by default.
         stop_when_converged: Hand out no more trials once ``experiment.convergence()`` says that no more is to
@@ -85,6 +94,8 @@ def sweep(
         storage_path: Where Ray Tune keeps trial folders and checkpoints; a temporary folder by default.
         mlflow: Mirror the log meanwhile into this MLflow server (its URI, or ``True`` for
             ``$MLFLOW_TRACKING_URI``), in a process of its own that no trial waits for.
+        tune_loggers: Also write Ray Tune's CSV, JSON and TensorBoard files (with `storage_path`); each result
+            then costs the driver several times as much.
 
     Returns:
         The runs and the best of them.
@@ -92,17 +103,20 @@ def sweep(
     rule = None if early_stopping is None else read_early_stopping(early_stopping)
     if rule is not None and rule.metric is not None:
         _ = experiment.spec.metrics[rule.metric]
-    needs = dict(resources or {"cpu": 1})
-    reuse = reuse_workers if reuse_workers is not None else not needs.get("gpu")
-    with _settings(), _storage(storage_path) as storage, _mirrored(experiment, mlflow):
+    needs = resources or {"cpu": 1}
+    request = read_request(needs)
+    limit = None if trial_timeout is None else _read_timeout(trial_timeout)
+    can_reuse = not request.needs_gpu and _can(trainable, "reset_config")
+    reuse = reuse_workers if reuse_workers is not None else can_reuse
+    with _settings(tune_loggers), _storage(storage_path) as storage, _mirrored(experiment, mlflow):
         cluster.connect()
-        _refuse_unmeetable(needs)
-        watch = _ConvergenceWatch(experiment.engine) if stop_when_converged else None
-        _fit(trainable, experiment, parallel, needs, rule, watch, reuse, storage)
+        refuse_unmeetable(request, cluster.nodes())
+        watch = ConvergenceWatch(experiment.engine) if stop_when_converged else None
+        _fit(trainable, experiment, parallel, needs, limit, rule, reuse, storage)
     result = summary(experiment)
-    if watch is None or not watch.found().is_converged:
+    if watch is None or not watch.verdict.is_converged:
         return result
-    return replace(result, is_complete=True, convergence=watch.found())
+    return replace(result, is_complete=True, convergence=watch.verdict)
 
 
 @contextlib.contextmanager
@@ -126,31 +140,35 @@ def _fit(
     trainable: Callable[..., Any] | type,
     experiment: Experiment,
     parallel: int | None,
-    resources: Mapping[str, float],
+    resources: Any,
+    time_limit: float | None,
     early_stopping: EarlyStopping | None,
-    watch: _ConvergenceWatch | None,
     reuse: bool,
     storage: Path,
 ) -> None:
     from ray import tune
 
-    engine, stops = experiment.engine, dict[str, str]()
+    engine = experiment.engine
     search = load(TUNE, "search")(experiment, parallel=parallel, records=False)
-    callback = load(TUNE, "callback")(engine, stops)
+    step = None if early_stopping is None else early_stopping.step
+    callback = load(TUNE, "callback")(engine, step=step, keeps_trials=False, time_limit=time_limit)
+    names = [metric.name for metric in engine.spec.metrics.all]
+    observed = load(TUNE, "trainable")(trainable, time_limit=time_limit, metrics=names)
     scheduler = None
     if early_stopping is not None:
-        scheduler = load(TUNE, "scheduler")(early_stopping, engine.spec.metrics, stops, engine.history)
-    if watch is not None:
-        search.suggest = watch.guarding(search.suggest)
+        scheduler = load(TUNE, "scheduler")(early_stopping, engine)
     tuner = tune.Tuner(
-        tune.with_resources(trainable, dict(resources)),
+        tune.with_resources(observed, dict(resources) if isinstance(resources, Mapping) else resources),
         tune_config=tune.TuneConfig(
             search_alg=search, scheduler=scheduler, num_samples=-1, reuse_actors=reuse
         ),
         run_config=tune.RunConfig(
-            name=f"heliostat-{experiment.id}-{engine.epoch}",
+            name=f"heliostat-{experiment.id}-{engine.epoch or uuid.uuid4().hex[:8]}",
             storage_path=str(storage),
             callbacks=[callback],
+            checkpoint_config=tune.CheckpointConfig(
+                checkpoint_at_end=None if _can(trainable, "save_checkpoint") else False
+            ),
             verbose=0,
         ),
     )
@@ -162,62 +180,28 @@ def _fit(
         engine.flush()
 
 
-class _ConvergenceWatch:
-    """Judges an experiment anew whenever one of its runs has ended, and then ends its suggestions.
-
-    Args:
-        engine: The experiment's steering.
-    """
-
-    def __init__(self, engine: Engine) -> None:
-        self._engine = engine
-        self._ended = 0
-        self._judged: tuple[int, Convergence] | None = None
-        engine.subscribe(self._note)
-
-    def found(self) -> Convergence:
-        """The present verdict."""
-        ended = self._ended
-        if self._judged is None or self._judged[0] != ended:
-            self._judged = ended, converged(self._engine.spec, self._engine.history)
-        return self._judged[1]
-
-    def guarding(self, suggest: Callable[[str], Any]) -> Callable[[str], Any]:
-        """`suggest` until the search has converged; lost runs and the user's own points are still tried."""
-
-        def guarded(trial_id: str) -> Any:
-            from ray.tune.search import Searcher
-
-            engine = self._engine
-            if engine.waiting or engine.is_queued or not self.found().is_converged:
-                return suggest(trial_id)
-            return None if engine.trials else Searcher.FINISHED
-
-        return guarded
-
-    def _note(self, run: Run) -> None:
-        self._ended += not run.state.is_open
+def _read_timeout(value: float) -> float:
+    seconds = schema.number(value, "trial_timeout")
+    if seconds <= 0:
+        rule, remedy = "must be above 0 seconds", "Leave it out to let trials run as long as they want."
+        raise InvalidValue("trial_timeout", rule, given=value, remedy=remedy)
+    return seconds
 
 
-def _refuse_unmeetable(resources: Mapping[str, float]) -> None:
-    import ray
+def _can(trainable: Callable[..., Any] | type, method: str) -> bool:
+    """Whether a trainable can be reset, or saved: any function can, a class if it says how."""
+    from ray.tune import Trainable
 
-    biggest: dict[str, float] = {}
-    for node in ray.nodes():
-        for name, amount in node["Resources"].items():
-            biggest[name.lower()] = max(biggest.get(name.lower(), 0.0), amount)
-    for name, amount in resources.items():
-        most = biggest.get(name.lower(), 0.0)
-        if amount > most:
-            rule = f"no node of the cluster has so much {name} (the biggest has {most:g})"
-            remedy = "Ask for less per trial, or add a node; a sweep would wait for ever."
-            raise InvalidValue(f"resources.{name}", rule, given=amount, remedy=remedy)
+    return not isinstance(trainable, type) or getattr(trainable, method, None) is not getattr(
+        Trainable, method
+    )
 
 
 @contextlib.contextmanager
-def _settings() -> Iterator[None]:
+def _settings(tune_loggers: bool) -> Iterator[None]:
     """Ray Tune's switches for the time of a sweep; what the user has set stays."""
-    added = {name: value for name, value in SETTINGS.items() if name not in os.environ}
+    wanted = {name: value for name, value in SETTINGS.items() if not (tune_loggers and name == LOGGERS)}
+    added = {name: value for name, value in wanted.items() if name not in os.environ}
     os.environ.update(added)
     loggers = [logging.getLogger(name) for name in ("ray.tune", "ray.train", "ray.air")]
     levels = [logger.level for logger in loggers]

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 class GridSearcher:
     """All points in lexicographic order; lost and cancelled ones come again at the end."""
 
+    is_instant = True
     capabilities: ClassVar[frozenset[str]] = MODEL_FREE
 
     def suggest(

@@ -22,6 +22,7 @@ MODEL_FREE = frozenset(
 class RandomSearcher:
     """Draws from the space, without looking at results."""
 
+    is_instant = True
     capabilities: ClassVar[frozenset[str]] = MODEL_FREE
 
     def suggest(

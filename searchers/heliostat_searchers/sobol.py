@@ -28,6 +28,7 @@ PATIENCE = 1024
 class SobolSearcher:
     """Covers the space evenly, without looking at results."""
 
+    is_instant = True
     capabilities: ClassVar[frozenset[str]] = MODEL_FREE
 
     def suggest(

@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar, Protocol
 
 import numpy as np
 
@@ -103,8 +103,22 @@ class Briefing:
         return found
 
 
-class Thinker:
-    """Asks a searcher in another process and falls back to Sobol points when that fails.
+class Link(Protocol):
+    """The way to a :class:`Thinking` in another process."""
+
+    def think(
+        self, spec: ExperimentSpec, news: News, count: int, rng: np.random.Generator
+    ) -> list[Proposal] | None:
+        """As :meth:`Thinking.think`; blocks."""
+        ...
+
+    def close(self) -> None:
+        """Let go of what belongs to this process alone."""
+        ...
+
+
+class OwnActor:
+    """A thinking actor that serves one thinker and goes with it.
 
     Args:
         searcher: Entry-point name.
@@ -113,35 +127,18 @@ class Thinker:
     def __init__(self, searcher: str) -> None:
         self._searcher = searcher
         self._actor: Any = None
-        self.briefing = Briefing()
 
-    def think(self, question: Question, count: int) -> Sequence[Proposal]:
-        """Up to `count` proposals; blocks, so call it from a thread of your own."""
-        try:
-            return self._asked(question, count)
-        except Exception as error:
-            self.briefing.forget()
-            logger.warning("the %s engine failed, Sobol points stand in: %s", self._searcher, error)
-            why = f"stand-in: the {self._searcher} engine failed with {type(error).__name__}"
-            stand_in = make_searcher(FALLBACK)
-            proposals = stand_in.suggest(question.spec, question.history, count, question.rng())
-            return [Proposal(item.assignments, item.task, why) for item in proposals]
-
-    def _asked(self, question: Question, count: int) -> list[Proposal]:
+    def think(
+        self, spec: ExperimentSpec, news: News, count: int, rng: np.random.Generator
+    ) -> list[Proposal] | None:
+        """As :meth:`Thinking.think`."""
         import ray
 
         if self._actor is None:
             actor = ray.remote(Thinking).options(num_cpus=0, max_restarts=-1, max_task_retries=3)
             self._actor = actor.remote(self._searcher)
-            self.briefing.forget()
-        for _ in range(2):
-            news = self.briefing.news(question.history)
-            answer = self._actor.think.remote(question.spec, news, count, question.rng())
-            thought: list[Proposal] | None = ray.get(answer)
-            if thought is not None:
-                return thought
-            self.briefing.forget()  # it was restarted
-        raise RuntimeError("its actor forgot what it had just been told")
+        thought: list[Proposal] | None = ray.get(self._actor.think.remote(spec, news, count, rng))
+        return thought
 
     def close(self) -> None:
         """Let the actor go."""
@@ -151,3 +148,52 @@ class Thinker:
             if ray.is_initialized():
                 ray.kill(self._actor)
             self._actor = None
+
+
+class Thinker:
+    """Asks a searcher in another process and falls back to Sobol points when that fails.
+
+    Args:
+        searcher: Entry-point name.
+        link: The way there; by default an actor of its own.
+    """
+
+    capabilities: ClassVar[frozenset[str]] = frozenset()
+    """The searcher's own were looked at when the experiment was created."""
+
+    def __init__(self, searcher: str, link: Link | None = None) -> None:
+        self._searcher = searcher
+        self._link: Link = link or OwnActor(searcher)
+        self.briefing = Briefing()
+
+    def think(self, question: Question, count: int) -> Sequence[Proposal]:
+        """Up to `count` proposals; blocks, so call it from a thread of your own."""
+        return self.suggest(question.spec, question.history, count, question.rng())
+
+    def suggest(
+        self, spec: ExperimentSpec, history: History, count: int, rng: np.random.Generator
+    ) -> Sequence[Proposal]:
+        """The same, as a searcher is asked."""
+        try:
+            return self._asked(spec, history, count, rng)
+        except Exception as error:
+            self.briefing.forget()
+            logger.warning("the %s engine failed, Sobol points stand in: %s", self._searcher, error)
+            why = f"stand-in: the {self._searcher} engine failed with {type(error).__name__}"
+            proposals = make_searcher(FALLBACK).suggest(spec, history, count, rng)
+            return [Proposal(item.assignments, item.task, why) for item in proposals]
+
+    def _asked(
+        self, spec: ExperimentSpec, history: History, count: int, rng: np.random.Generator
+    ) -> list[Proposal]:
+        for _ in range(2):
+            thought = self._link.think(spec, self.briefing.news(history), count, rng)
+            if thought is not None:
+                return thought
+            self.briefing.forget()  # it was restarted
+        raise RuntimeError("its actor forgot what it had just been told")
+
+    def close(self) -> None:
+        """Let the actor go."""
+        self._link.close()
+        self.briefing.forget()

@@ -33,6 +33,7 @@ class TestBayesian(SearcherContract):
         return make_searcher("bayesian")
 
 
+@pytest.mark.slow
 class TestAx(SearcherContract):
     """Seconds per suggestion, hence a few of all."""
 

@@ -169,7 +169,7 @@ def legal_experiments(examples):
 
 
 @pytest.mark.timeout(900)
-@legal_experiments(15)
+@legal_experiments(4)
 @given(experiments(), st.integers(0, 99))
 def test_random_experiments(spec, seed):
     play_anything(spec, seed, asks=12)
@@ -177,7 +177,7 @@ def test_random_experiments(spec, seed):
 
 @pytest.mark.slow
 @pytest.mark.timeout(1200)
-@legal_experiments(50)
+@legal_experiments(30)
 @given(experiments(), st.integers(100, 999))
 def test_many_random_experiments(spec, seed):
     play_anything(spec, seed, asks=20)

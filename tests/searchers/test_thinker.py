@@ -71,7 +71,7 @@ def test_a_restarted_actor_is_told_everything_once_more(ray_cluster, log_url):
         told.append(thinker.briefing.told - before)
         experiment.engine.finish(run.id, _end(run))
     assert told == [0, 1, 1, 1]
-    _restart(ray_cluster, thinker._actor)
+    _restart(ray_cluster, thinker._link._actor)
     before = thinker.briefing.told
     (run,) = experiment.engine.suggest(1, think=thinker.think)
     assert thinker.briefing.told - before == 5  # what is new, and then everything

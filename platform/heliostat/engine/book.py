@@ -3,24 +3,16 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterable, Set
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
 
+from heliostat.engine.known import Known, snapshot
+from heliostat.engine.tally import Tally
 from heliostat.errors import NotFound
-from heliostat.space import Categorical, Space
+from heliostat.space import Space
 from heliostat.trial import Run
 
 Listener = Callable[[Run], None]
-
-
-@dataclass(frozen=True)
-class _Shown:
-    """A run as searchers see it, and what it was made from."""
-
-    raw: Run
-    length: int
-    run: Run
-    fits: bool
 
 
 @dataclass
@@ -37,14 +29,18 @@ class Book:
     experiment: int
     lock: threading.RLock = field(default_factory=threading.RLock, repr=False)
     _runs: dict[int, Run] = field(default_factory=dict, repr=False)
-    _shown: dict[int, _Shown] = field(default_factory=dict, repr=False)
-    _space: Space | None = None
+    _tally: Tally = field(default_factory=Tally, repr=False)
+    _known: Known = field(default_factory=Known, repr=False)
     _listeners: list[Listener] = field(default_factory=list, repr=False)
 
     def fill(self, runs: Iterable[Run]) -> None:
         """Take over what the log holds."""
         with self.lock:
             self._runs = {run.id: run for run in runs}
+            self._tally, self._known = Tally(), Known()
+            for run in self._runs.values():
+                self._tally.add(run)
+                self._known.note(run)
 
     def __len__(self) -> int:
         return len(self._runs)
@@ -77,6 +73,11 @@ class Book:
     def put(self, run: Run, *, tell: bool = True) -> Run:
         """Keep a run's new value and tell the listeners."""
         with self.lock:
+            before = self._runs.get(run.id)
+            if before is not None:
+                self._tally.take(before)
+            self._tally.add(run)
+            self._known.note(run)
             self._runs[run.id] = run
         if tell:
             self.tell(run)
@@ -98,34 +99,14 @@ class Book:
         choices the space has no more (a removed category) are left out.
         """
         with self.lock:
-            if space is not self._space:
-                self._space, self._shown = space, {}
-            shown = [self._show(run, space) for run in self._runs.values() if not run.archived]
-        return tuple(sorted((item.run for item in shown if item.fits), key=lambda run: run.number))
+            return self._known.runs(space, self._runs)
 
-    def _show(self, run: Run, space: Space) -> _Shown:
-        shown = self._shown.get(run.id)
-        if shown is None or shown.raw is not run or shown.length != len(run.curve):
-            made = _declared(snapshot(run), space.index.keys())
-            shown = self._shown[run.id] = _Shown(run, len(run.curve), made, _fits(run, space))
-        return shown
+    @property
+    def ended(self) -> int:
+        """How many runs have ended."""
+        return self._tally.ended
 
-
-def snapshot(run: Run) -> Run:
-    """The run with a curve that does not grow."""
-    return replace(run, curve=tuple(run.curve)) if isinstance(run.curve, list) else run
-
-
-def _declared(run: Run, names: Set[str]) -> Run:
-    if run.assignments.keys() <= names:
-        return run
-    own = {name: value for name, value in run.assignments.items() if name in names}
-    return replace(run, assignments=own)
-
-
-def _fits(run: Run, space: Space) -> bool:
-    return all(
-        run.assignments.get(item.name, item.values[0]) in item.values
-        for item in space.dimensions
-        if isinstance(item, Categorical)
-    )
+    @property
+    def counted(self) -> Mapping[str | None, int]:
+        """How many runs use budget, by task."""
+        return self._tally.counted

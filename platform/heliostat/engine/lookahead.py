@@ -53,6 +53,16 @@ class LookAhead:
         self._ready.clear()  # one batch keeps its points apart, two do not
         return [offer for _, offer in answered(question, count, self._think)]
 
+    @property
+    def is_used(self) -> bool:
+        """Whether anything is ready or being thought of."""
+        return bool(self._ready) or self._thinking is not None
+
+    @property
+    def ready(self) -> int:
+        """How many proposals could be taken at once."""
+        return len(self._fresh(self._ask()))
+
     def refill(self, most: int) -> None:
         """Begin to think ahead, unless enough is ready: as many as can be used before they are too old."""
         self._settle(wait=False)

@@ -2,13 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from itertools import chain, repeat
+from typing import Any
 
-from heliostat.engine.question import MARK, Offer
+from heliostat.engine.question import MARK, Label, Offer
+from heliostat.errors import OVERTAKEN, Conflict
 from heliostat.experiment import ExperimentSpec
 from heliostat.ports import RunLog
 from heliostat.trial import Run
 from heliostat.writes import CreateRun, Reply
+
+
+def labelled(offers: Sequence[Offer], labels: Sequence[Label]) -> list[Offer]:
+    """The offers, each with the label in its place; those beyond the last one without."""
+    given = chain(labels, repeat(Label()))
+    return [replace(offer, label=label) for offer, label in zip(offers, given)]  # noqa: B905 labels never end
 
 
 def admitted(
@@ -18,21 +28,50 @@ def admitted(
     offers: Sequence[Offer],
     epoch: int | None,
     now: float,
-) -> Iterator[Run]:
+    after: int,
+    maker: Mapping[str, Any],
+) -> Iterator[Run | None]:
     """Record offers as open runs, all of them at once; each comes back when it is durable.
+
+    Args:
+        log: Where to.
+        experiment: Whose they become.
+        spec: Its declaration.
+        offers: What to record.
+        epoch: The session that makes them.
+        now: Seconds since the epoch.
+        after: Number of the last run that the offers know of. ``None`` comes back for an offer where somebody
+            else has made a run meanwhile.
+        maker: Of the runs' ``sys_metadata`` what tells who makes them.
 
     Raises:
         Conflict: The suggestion that an offer takes up is not in the queue any more.
         StaleSession: A newer session steers the experiment.
     """
-    writes = [_write(experiment, spec, offer, epoch, now) for offer in offers]
+    places = range(after, after + len(offers))
+    pairs = zip(offers, places, strict=True)
+    writes = [_write(experiment, spec, offer, epoch, now, place, maker) for offer, place in pairs]
     waiting = [(write, log.submit(write)) for write in writes]
     for write, future in waiting:
-        yield _run(write, future.result())
+        try:
+            yield _run(write, future.result())
+        except Conflict as error:
+            if error.code != OVERTAKEN:
+                raise
+            yield None
 
 
-def _write(experiment: int, spec: ExperimentSpec, offer: Offer, epoch: int | None, now: float) -> CreateRun:
-    proposal, task = offer.proposal, spec.task(offer.proposal.task)
+def _write(
+    experiment: int,
+    spec: ExperimentSpec,
+    offer: Offer,
+    epoch: int | None,
+    now: float,
+    after: int,
+    maker: Mapping[str, Any],
+) -> CreateRun:
+    proposal, task, label = offer.proposal, spec.task(offer.proposal.task), offer.label
+    mark = {} if offer.mark is None else {MARK: dict(offer.mark)}
     return CreateRun(
         experiment,
         dict(proposal.assignments),
@@ -44,7 +83,11 @@ def _write(experiment: int, spec: ExperimentSpec, offer: Offer, epoch: int | Non
         why=proposal.why,
         predicted=dict(proposal.predicted),
         suggestion=offer.suggestion,
-        sys_metadata={} if offer.mark is None else {MARK: dict(offer.mark)},
+        sys_metadata={**maker, **label.sys_metadata, **mark},
+        name=label.name,
+        user=label.user,
+        metadata=dict(label.metadata),
+        after=after,
         epoch=epoch,
     )
 
@@ -62,5 +105,8 @@ def _run(write: CreateRun, reply: Reply) -> Run:
         why=write.why,
         predicted=write.predicted,
         sys_metadata=write.sys_metadata,
+        name=write.name,
+        user=write.user,
+        metadata=write.metadata,
         created=write.time,
     )

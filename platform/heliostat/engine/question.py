@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -49,6 +49,23 @@ class Question:
 
 
 @dataclass(frozen=True)
+class Label:
+    """What an asker wants on the run that it gets, written in the same step as the run.
+
+    Args:
+        name: Of the run, for people.
+        user: Who asked.
+        metadata: Facts for people.
+        sys_metadata: Facts that Heliostat itself reads.
+    """
+
+    name: str = ""
+    user: str = ""
+    metadata: Mapping[str, Any] = field(default_factory=dict)
+    sys_metadata: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
 class Offer:
     """A proposal on its way to become a run.
 
@@ -57,9 +74,11 @@ class Offer:
         origin: Who proposed it.
         mark: The question that it answers, if a searcher answered one.
         suggestion: The queued suggestion that it takes up.
+        label: What the asker wants on the run.
     """
 
     proposal: Proposal
     origin: str = "heliostat"
     mark: Mapping[str, Any] | None = None
     suggestion: int | None = None
+    label: Label = Label()

@@ -99,7 +99,7 @@ def goal(models: Models, cube: Cube, spec: ExperimentSpec, turn: int, rng: np.ra
     if m > HYPERVOLUME_OBJECTIVES:
         models = scalarised(models, rng.dirichlet(np.ones(m)), cube.owners)
         m = 1
-    known = np.column_stack([model.at(models.baseline)[0] for model in models.objectives])
+    known = np.column_stack([model.mean(models.baseline) for model in models.objectives])
     if spec.num_solutions > 1:
         best, apart = _solution(models, known[:, 0], spec, turn)
         terms = (LogExpectedImprovement(best), *_safety(models, m))
@@ -150,7 +150,7 @@ def distinct(model: GP, points: Array, values: Array, count: int, radius: float)
 
 def _is_one_hill(model: GP, ends: Array, lower: float) -> bool:
     between = ends[0] + BETWEEN[:, None] * (ends[1] - ends[0])
-    return bool(model.at(between)[0].min() >= lower)
+    return bool(model.mean(between).min() >= lower)
 
 
 def _solution(models: Models, values: Array, spec: ExperimentSpec, turn: int) -> tuple[float, list[Apart]]:
@@ -179,7 +179,7 @@ def _hills(
     """For each place the rank of the best solution on whose hill it stands; ``len(found)``: on none."""
     ends, peaks = points[places][:, None, None], points[found][None, :, None]
     between = peaks + BETWEEN[:, None] * (ends - peaks)
-    means = model.at(between.reshape(-1, points.shape[1]))[0].reshape(len(places), len(found), len(BETWEEN))
+    means = model.mean(between.reshape(-1, points.shape[1])).reshape(len(places), len(found), len(BETWEEN))
     lower = np.minimum(values[places][:, None], values[found])
     is_hill = (means.min(axis=2) >= lower) | (places[:, None] == found)
     return np.where(is_hill.any(axis=1), is_hill.argmax(axis=1), len(found))

@@ -22,6 +22,7 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 from scipy.linalg import LinAlgError, cho_factor, cho_solve, solve_triangular
+from scipy.linalg.lapack import dpotrf, dtrtri
 
 from heliostat_searchers.bayesian.kernels import Kernel, squared_distances
 from heliostat_searchers.bayesian.trend import NO_TREND, Trend
@@ -115,6 +116,11 @@ class GP:
         half = solve_triangular(self._factor, cross.T, lower=True, check_finite=False)
         return mean, np.maximum(self._prior_variance(basis) - np.sum(half**2, axis=0), SMALLEST_VARIANCE)
 
+    def mean(self, points: Array) -> Array:
+        """Mean of f at `points` (``b x k``), shape ``b``; the variance would cost n times as much."""
+        basis = self.data.trend.at(points)
+        return np.asarray(self._mean(basis) + self._cross(points, basis) @ self._weights)
+
     def slopes(self, points: Array) -> tuple[Array, Array, Array, Array]:
         """Mean, variance (``b``) and their gradients with respect to `points` (``b x k``).
 
@@ -125,8 +131,9 @@ class GP:
         trend, amplitude = self.data.trend, self.hyper.amplitude
         basis, basis_slope = trend.slopes(points) if trend else (np.zeros((len(points), 0)), None)
         cross = amplitude * value + self._basis_part(basis)
-        solved = cho_solve((self._factor, True), cross.T, check_finite=False).T
-        variance = np.maximum(self._prior_variance(basis) - np.sum(cross * solved, axis=1), SMALLEST_VARIANCE)
+        half = cross @ self._unfactor.T
+        solved = half @ self._unfactor
+        variance = np.maximum(self._prior_variance(basis) - np.sum(half**2, axis=1), SMALLEST_VARIANCE)
         mean = self._mean(basis) + cross @ self._weights
         by_mean = self._pull(points, amplitude * slope * self._weights)
         by_variance = self._pull(points, -2.0 * amplitude * slope * solved)
@@ -185,6 +192,12 @@ class GP:
         return cholesky(self._covariance)
 
     @cached_property
+    def _unfactor(self) -> Array:
+        """The inverse of the factor: for the few points of each step of a climb, products are quicker."""
+        inverse, _ = dtrtri(self._factor, lower=1)
+        return np.asarray(inverse)
+
+    @cached_property
     def _constant(self) -> float:
         return constant_of(self._factor, self.data.residual)
 
@@ -233,11 +246,10 @@ def cholesky(matrix: Array) -> Array:
         LinAlgError: There is none.
     """
     for jitter in JITTERS:
-        try:
-            lower, _ = cho_factor(matrix + jitter * np.eye(len(matrix)), lower=True, check_finite=False)
-        except LinAlgError:
-            continue
-        return np.tril(lower)
+        # LAPACK itself: SciPy's wrapper would copy the matrix twice more.
+        lower, failed = dpotrf(matrix + jitter * np.eye(len(matrix)) if jitter else matrix, lower=1, clean=1)
+        if not failed:
+            return np.asarray(lower)
     raise LinAlgError("the covariance matrix of the rows has no Cholesky factor")
 
 

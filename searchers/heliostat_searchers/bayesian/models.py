@@ -79,7 +79,7 @@ class Models:
         """Features of the points that a new one must beat: feasible ones, and pending ones believed to be."""
         believed = np.ones(len(self.pending), dtype=bool)
         for model, limit in zip(self.guardrails, self.limits, strict=True):
-            believed &= model.at(self.pending)[0] >= limit
+            believed &= model.mean(self.pending) >= limit
         return np.vstack([self.feasible, self.pending[believed]]) if len(self.feasible) else self.feasible
 
     def with_pending(self, points: Array) -> Models:
@@ -110,7 +110,7 @@ def fitted(
     failed = cube.features(rows.failed, rows.tasks[1])
     known = trends(spec, cube, sources) if sources else {}
     split = len(spec.metrics.objectives)
-    kept = _kept(rows, split)
+    kept = kept_rows(rows, split)
     kernels = (MATERN,) if len(failed) else (MATERN, RBF)
     may_warp = [_may_warp(column, place, split, spec) for place, column in enumerate(rows.columns)]
     beliefs = [
@@ -231,14 +231,14 @@ def _success_model(points: Array, failed: Array, cube: Cube) -> tuple[GP | None,
 def _doubting(model: GP, failed: Array) -> GP:
     if not len(failed):
         return model
-    return model.with_rows(failed, np.minimum(model.at(failed)[0], np.median(model.data.values)))
+    return model.with_rows(failed, np.minimum(model.mean(failed), np.median(model.data.values)))
 
 
 def _believing(model: GP, points: Array) -> GP:
-    return model.with_rows(points, model.at(points)[0])
+    return model.with_rows(points, model.mean(points))
 
 
-def _kept(rows: Rows, split: int) -> NDArray[np.intp]:
+def kept_rows(rows: Rows, split: int) -> NDArray[np.intp]:
     """All rows, or of very many the best third by each objective and an even spread of the rest."""
     if rows.n <= MODEL_ROWS:
         return np.arange(rows.n)

@@ -33,8 +33,8 @@ def why(models: Models, goal: Goal, point: Array, predicted: dict[str, Predictio
     if goal.aim == "feasibility":
         chance = exp(float(goal.acquisition.values(point)[0]))
         return f"feasibility: no run has met all limits yet, this one will with P = {chance:.2g}"
-    expected = np.column_stack([model.at(point)[0] for model in models.objectives])
-    known = np.column_stack([model.at(models.baseline)[0] for model in models.objectives])
+    expected = np.column_stack([model.mean(point) for model in models.objectives])
+    known = np.column_stack([model.mean(models.baseline) for model in models.objectives])
     improves = not np.any(np.all(known >= expected, axis=1))
     names = [column.metric.name for column in models.columns[: len(models.objectives)]]
     numbers = ", ".join(f"{name} {predicted[name].mean:.4g} ± {predicted[name].stddev:.2g}" for name in names)

@@ -34,7 +34,7 @@ def recommended(spec: ExperimentSpec, history: History) -> Proposal | None:
         for model, limit in zip(models.guardrails, models.limits, strict=True):
             mean, variance = model.at(points)
             chance *= ndtr((mean - limit) / np.sqrt(variance))
-        worth = np.where(chance >= ENOUGH, models.objectives[0].at(points)[0], -np.inf)
+        worth = np.where(chance >= ENOUGH, models.objectives[0].mean(points), -np.inf)
     except LinAlgError:
         return None
     if not np.isfinite(worth).any():

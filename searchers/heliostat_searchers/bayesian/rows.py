@@ -76,10 +76,13 @@ class Column:
 
     def natural(self, mean: float, stddev: float) -> Prediction:
         """A standardised belief in natural units; under a warp its median, and half its central 68 %."""
-        low, middle, high = self.warp.backward(np.array([mean - stddev, mean, mean + stddev]))
-        return Prediction(
-            self.metric.sign * (float(middle) * self.scale + self.centre), float(high - low) / 2 * self.scale
-        )
+        middle, spread = self.naturals(np.array([mean]), np.array([stddev]))
+        return Prediction(float(middle[0]), float(spread[0]))
+
+    def naturals(self, mean: Array, stddev: Array) -> tuple[Array, Array]:
+        """:meth:`natural` of `b` beliefs at once."""
+        low, middle, high = self.warp.backward(np.stack([mean - stddev, mean, mean + stddev]))
+        return self.metric.sign * (middle * self.scale + self.centre), (high - low) / 2 * self.scale
 
 
 @dataclass(frozen=True, eq=False)
@@ -93,6 +96,7 @@ class Rows:
         failed: Places where runs failed, ``f x d``.
         pending: Places of open runs, ``p x d``.
         tasks: Places of the tasks of data, failed and pending rows (:mod:`.tasks`), ``n``, ``f`` and ``p``.
+        numbers: Of the runs of the data rows, ``n``.
     """
 
     units: Array
@@ -101,6 +105,7 @@ class Rows:
     failed: Array
     pending: Array
     tasks: tuple[Array, Array, Array]
+    numbers: tuple[int, ...] = ()
 
     @property
     def n(self) -> int:
@@ -137,6 +142,7 @@ def read_rows(spec: ExperimentSpec, history: History) -> Rows:
         failed=failed,
         pending=waiting,
         tasks=tuple(np.array([place_of(spec, run.task) for run, _ in items]) for items in lists),  # type: ignore[arg-type]  # three lists
+        numbers=tuple(run.number for run, *_ in data),
     )
 
 

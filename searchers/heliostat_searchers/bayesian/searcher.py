@@ -10,6 +10,7 @@ import numpy as np
 from scipy.linalg import LinAlgError
 
 from heliostat.experiment import ExperimentSpec
+from heliostat.ports import Surrogate
 from heliostat.trial import History, Proposal, Run
 from heliostat_searchers.bayesian import design
 from heliostat_searchers.bayesian.cube import Cube
@@ -20,6 +21,7 @@ from heliostat_searchers.bayesian.reasons import predictions, why
 from heliostat_searchers.bayesian.recommendation import recommended
 from heliostat_searchers.bayesian.rows import Rows, read_rows
 from heliostat_searchers.bayesian.start import first_points, interleaved
+from heliostat_searchers.bayesian.surrogate import surrogate_of
 from heliostat_searchers.bayesian.tasks import cheapest_task, chosen_task, full_task, is_full_due, place_of
 from heliostat_searchers.novelty import Key, key, taken
 from heliostat_searchers.sobol import next_points
@@ -57,6 +59,11 @@ class BayesianSearcher:
         """The point to take home; see :func:`.recommendation.recommended`."""
         with one_thread():
             return recommended(spec, history)
+
+    def surrogate(self, spec: ExperimentSpec, history: History) -> Surrogate | None:
+        """The models of the metrics; see :mod:`.surrogate`."""
+        with one_thread():
+            return surrogate_of(spec, history)
 
 
 def _suggested(

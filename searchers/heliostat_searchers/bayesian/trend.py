@@ -48,7 +48,7 @@ class Trend:
 
     def at(self, points: Array) -> Array:
         """Values of the basis at `points` (``b x k``), shape ``b x s``."""
-        columns = [model.at(points)[0] for model in self.models]
+        columns = [model.mean(points) for model in self.models]
         return np.column_stack(columns) if columns else np.zeros((len(points), 0))
 
     def slopes(self, points: Array) -> tuple[Array, Array]:

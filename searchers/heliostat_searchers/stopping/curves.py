@@ -83,6 +83,11 @@ class OpenCurve:
         self._bests: list[list[float]] = []
         self._given: dict[str, float] = {}
 
+    @property
+    def step(self) -> int:
+        """The last step; 0 before the first."""
+        return self._steps[-1] if self._steps else 0
+
     def add(self, step: int, values: Mapping[str, float]) -> None:
         """Take what was reported at a step; one that is not after the last corrects the last."""
         self._given.update({name: value for name, value in values.items() if isfinite(value)})
@@ -116,6 +121,51 @@ def read_curve(metrics: Metrics, run: Run) -> Curve | None:
     return growing.finished(run.numbers) if run.curve else None
 
 
+@dataclass(frozen=True, eq=False)
+class Shown:
+    """What finished curves had shown by a step, one row a curve; NaN where nothing.
+
+    Args:
+        step: All curves are longer.
+        now: Values at the step, ``n x m``.
+        before: Values at half of it, ``n x m``; those at the step where nothing was shown by then.
+        best: Best values by the step, ``n x m``.
+        finals: Where they ended, ``n x m``.
+        lengths: Their last steps, ``n``.
+    """
+
+    step: int
+    now: Array
+    before: Array
+    best: Array
+    finals: Array
+    lengths: Array
+
+    @classmethod
+    def of(cls, curves: Sequence[Curve], step: int) -> Shown:
+        """The rows of curves that are longer than a step."""
+        m = len(curves[0].final) if curves else 0
+        now, then, best, finals = (
+            np.array(rows).reshape(len(curves), m)
+            for rows in (
+                [curve.by(step) for curve in curves],
+                [curve.by(step / 2) for curve in curves],
+                [curve.best_by(step) for curve in curves],
+                [curve.final for curve in curves],
+            )
+        )
+        before = np.where(np.isfinite(then), then, now)
+        return cls(step, now, before, best, finals, np.array([curve.step for curve in curves], dtype=float))
+
+    def __len__(self) -> int:
+        return len(self.now)
+
+    def where(self, kept: NDArray[np.bool_]) -> Shown:
+        """Some of the rows."""
+        parts = (self.now, self.before, self.best, self.finals, self.lengths)
+        return Shown(self.step, *(part[kept] for part in parts))
+
+
 class FinishedCurves:
     """The curves of runs that went to their end: the latest ones whole, of all others the end.
 
@@ -126,6 +176,7 @@ class FinishedCurves:
     def __init__(self, curves: Iterable[Curve] = ()) -> None:
         self._curves: list[Curve] = []
         self._finals: list[Array] = []
+        self._shown: dict[int, Shown] = {}
         for curve in curves:
             self.add(curve)
 
@@ -137,6 +188,13 @@ class FinishedCurves:
         if np.isfinite(curve.final).all():
             self._curves = [*self._curves, curve][-MOST_CURVES:]
             self._finals.append(curve.final)
+            self._shown.clear()
+
+    def shown_by(self, step: int) -> Shown:
+        """What those that went on after a step had shown by it; kept until the next curve comes."""
+        if step not in self._shown:
+            self._shown[step] = Shown.of(self.longer_than(step), step)
+        return self._shown[step]
 
     def longer_than(self, step: int) -> list[Curve]:
         """Those that went on after a step: a run is never stopped where others end by themselves."""

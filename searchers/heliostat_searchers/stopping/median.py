@@ -14,7 +14,7 @@ from heliostat_searchers.stopping.decision import Decision
 
 
 def below_median(
-    metric: Metric, finished: FinishedCurves, present: Curve, *, grace: int = 1, min_runs: int = 5
+    metric: Metric, finished: FinishedCurves, present: Curve, *, grace: float = 1, min_runs: int = 5
 ) -> Decision:
     """Whether an open run should be stopped.
 
