@@ -57,6 +57,7 @@ def check_page(browser, path):
         watch.check()
 
 
+@pytest.mark.slow
 @pytest.mark.browser
 def test_a_small_demo_ends_with_a_report_that_opens_offline(chromium, tmp_path):
     driver = demo(tmp_path, "--trials", "8", "--searcher", "sobol")

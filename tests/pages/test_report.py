@@ -107,7 +107,7 @@ def test_the_page_is_complete_and_asks_nobody(chromium, rich):
         assert page.locator("#card-trade-off-2 .shapelayer path, #card-trade-off-2 .layer-below path").count()
         assert "latency_ms ≤ 20" in page.locator("#card-trade-off-2 .infolayer").text_content()
         painted = "c => c.getContext('2d').getImageData(0,0,c.width,c.height).data.some(v => v)"
-        assert page.locator("canvas").evaluate(painted)
+        assert page.locator("canvas[data-parallel]").evaluate(painted)
         words = page.locator("table.importance .word").all_text_contents()
         assert {"High", "Low", "not clear yet"} <= set(words)
         assert "out-of-bag R²" in page.locator("#card-importance").text_content()
@@ -142,21 +142,21 @@ def test_the_table_filters_and_sorts(chromium, rich):
 @pytest.mark.browser
 def test_a_row_lights_its_run_everywhere(chromium, rich):
     with watched_page(chromium, rich.as_uri()) as (page, watch):
-        before = page.locator("canvas").evaluate("c => c.toDataURL()")
+        before = page.locator("canvas[data-parallel]").evaluate("c => c.toDataURL()")
         page.locator("[data-runs] tbody tr[data-run='46']").hover()
         assert page.locator("tr.lit").count() == 2  # in the front and among all runs
         last = "p => { const d = p.data.at(-1); return [d.meta, d.x.length]; }"
         assert page.locator("[data-figure=trade-off]").evaluate(last)[0] == "selected"
         assert page.locator("[data-figure=trade-off]").evaluate(last)[1] >= 1
-        assert page.locator("canvas").evaluate("c => c.toDataURL()") != before
+        assert page.locator("canvas[data-parallel]").evaluate("c => c.toDataURL()") != before
         watch.check()
 
 
 @pytest.mark.browser
 def test_a_brush_keeps_some_runs_and_a_click_lets_go(chromium, rich):
     with watched_page(chromium, rich.as_uri()) as (page, watch):
-        page.locator("canvas").scroll_into_view_if_needed()
-        box = page.locator("canvas").bounding_box()
+        page.locator("canvas[data-parallel]").scroll_into_view_if_needed()
+        box = page.locator("canvas[data-parallel]").bounding_box()
         x, top = box["x"] + 70, box["y"]
         page.mouse.move(x, top + 60)
         page.mouse.down()
@@ -174,6 +174,8 @@ def test_no_button_sends_a_figure_away(chromium, rich):
     with watched_page(chromium, rich.as_uri()) as (page, watch):
         titles = "[...document.querySelectorAll('.modebar-btn')].map(b => b.dataset.title)"
         known = {"Download plot as a PNG", "Zoom", "Pan", "Reset axes"}
+        known |= {"Orbital rotation", "Turntable rotation"}  # of the figure in space
+        known |= {"Reset camera to default", "Reset camera to last save"}
         assert set(page.evaluate(titles)) == known
         watch.check()
 

@@ -1,0 +1,117 @@
+// Figures on their cards: drawn once, then given newer data in place, so that zoom and brushes stay.
+import { spansOf } from "./brushing.js";
+import { numbersSelected, toggleNumber } from "./selected.js";
+
+const dark = JSON.parse(document.getElementById("dark").textContent);
+const views = new WeakMap();
+let plotly = null;
+
+export const painted = () => new Promise((done) => requestAnimationFrame(() => setTimeout(done, 0)));
+
+// plotly.js takes seconds to parse, so it comes after the first paint, and only where it is needed.
+function loaded() {
+  plotly ??= new Promise((done, failed) => {
+    const script = document.createElement("script");
+    script.src = document.body.dataset.plotly;
+    script.onload = done;
+    script.onerror = () => failed(new Error("plotly.js did not come"));
+    document.head.append(script);
+  });
+  return plotly;
+}
+
+const dataOf = (card) => JSON.parse(card.querySelector("[data-figure-json]").textContent);
+
+// Marks of the run that is pointed at and of all selected ones, in the figure's last trace.
+function marked(figure, numbers) {
+  const found = { x: [[]], y: [[]] };
+  for (const number of numbers) {
+    const places = placesOf(figure, number);
+    found.x[0].push(...places.x[0], null);
+    found.y[0].push(...places.y[0], null);
+  }
+  return found;
+}
+
+async function plotlyView(place, figure) {
+  let shown = figure;
+  const hasMarks = () => shown.data.at(-1)?.meta === "selected";
+  const draw = async () => {
+    const { data, layout } = dressed(shown, dark);
+    await Plotly.react(place, data, { ...layout, uirevision: "kept" }, SETTINGS);
+    mark();
+  };
+  function mark() {
+    if (!hasMarks() || !place.data) return;
+    const numbers = new Set(numbersSelected());
+    if (links.current !== null) numbers.add(links.current);
+    Plotly.restyle(place, marked(shown, numbers), [shown.data.length - 1]);
+  }
+  await draw();
+  links.join(mark);
+  darkness.addEventListener("change", draw);
+  const numberAt = (event) => {
+    const point = event.points[0];
+    const item = shown.data[point.curveNumber]?.customdata?.[point.pointNumber];
+    return Number.isInteger(item) ? item : null;
+  };
+  place.on("plotly_hover", (event) => links.point(numberAt(event)));
+  place.on("plotly_unhover", () => links.point(null));
+  place.on("plotly_click", (event) => { if (numberAt(event) !== null) toggleNumber(numberAt(event)); });
+  return { mark, update(next) { shown = next; return draw(); } };
+}
+
+function parallelView(card, figure) {
+  const canvas = card.querySelector("canvas");
+  const view = parallelAxes(canvas, figure, card.querySelector("output"));
+  const restored = spansOf(figure.axes);
+  if (restored.some(Boolean)) view.brush(restored);
+  return { mark() {}, update: view.update };
+}
+
+async function draw(card) {
+  const place = card.querySelector("[data-figure]");
+  if (!place && !card.querySelector("[data-parallel]")) return;
+  if (!place) { views.set(card, parallelView(card, dataOf(card))); return; }
+  await loaded();
+  await painted();
+  views.set(card, await plotlyView(place, dataOf(card)));
+  place.dataset.drawn = "";
+}
+
+export async function drawAll(root) {
+  const cards = [...root.querySelectorAll("[data-cards] .card")].filter((card) => !views.has(card));
+  for (const card of cards.filter((item) => item.querySelector("[data-parallel]"))) await draw(card);
+  if (cards.some((card) => card.querySelector("[data-figure]"))) await painted();
+  for (const card of cards.filter((item) => item.querySelector("[data-figure]"))) await draw(card);
+}
+
+// A newer card: its words are replaced, its figure stays where it is and gets the newer data.
+export async function renew(card, next) {
+  const view = views.get(card);
+  const isSameKind = Boolean(card.querySelector("[data-keep]")) && Boolean(next.querySelector("[data-keep]"));
+  if (!view || !isSameKind) {
+    const fresh = document.importNode(next, true);
+    card.replaceWith(fresh);
+    await draw(fresh);
+    return;
+  }
+  const kept = [...card.querySelectorAll("[data-keep]")];
+  const places = [...document.importNode(next, true).children];
+  let at = 0;
+  const wanted = places.map((item) => (item.hasAttribute("data-keep") ? kept[at++] : item));
+  for (const item of [...card.children]) if (!item.hasAttribute("data-keep")) item.remove();
+  // Moving a canvas or a plot in the document would redraw it: only what is around it is put in.
+  for (const [place, item] of wanted.entries()) {
+    if (item.hasAttribute("data-keep")) continue;
+    const behind = wanted.slice(place + 1).find((other) => other.hasAttribute("data-keep"));
+    card.insertBefore(item, behind ?? null);
+  }
+  card.dataset.version = next.dataset.version;
+  await view.update(dataOf(card));
+}
+
+// Selected runs are marked anew in all figures.
+export function redraw() {
+  for (const card of document.querySelectorAll("[data-cards] .card")) views.get(card)?.mark();
+}

@@ -1,0 +1,1 @@
+"""The routes, one module a kind of object; each module's ``router`` is found by the application."""
