@@ -64,9 +64,12 @@ def budget_used(spec: ExperimentSpec, runs: Iterable[Run]) -> float:
 
     Lost, cancelled and archived runs use nothing.
     """
-    counted = [run for run in runs if run.state.uses_budget and not run.archived]
+    return budget_of(spec, Counter(run.task for run in runs if run.state.uses_budget and not run.archived))
+
+
+def budget_of(spec: ExperimentSpec, counted: Mapping[str | None, int]) -> float:
+    """What so many runs of each task use of the budget."""
     if not spec.tasks:
-        return len(counted)
-    costs = (spec.cost(run.task) for run in counted)
-    used = round(math.fsum(costs), COST_DIGITS)
+        return sum(counted.values())
+    used = round(math.fsum(spec.cost(task) * count for task, count in counted.items()), COST_DIGITS)
     return int(used) if used == int(used) else used

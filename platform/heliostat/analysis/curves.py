@@ -23,6 +23,8 @@ class Curve:
         number: The run's number.
         steps: Growing.
         values: As many; NaN where the metric was missing.
+        times: When, in seconds since the epoch, as many; 0 where the reporter did not say.
+        start: When the run began, by the same clock; NaN if unknown.
         is_best: Whether the run is the best one or on the Pareto front.
         is_stopped: Whether a scheduler ended it.
     """
@@ -32,6 +34,8 @@ class Curve:
     values: tuple[float, ...]
     is_best: bool = False
     is_stopped: bool = False
+    times: tuple[float, ...] = ()
+    start: float = math.nan
 
 
 def curve_metric(spec: ExperimentSpec, runs: Sequence[Run]) -> str | None:
@@ -61,7 +65,12 @@ def curves(spec: ExperimentSpec, runs: Sequence[Run], metric: str) -> list[Curve
             steps = _thinned(sorted(points))
             values = tuple(points[step] for step in steps)
             is_stopped = run.state is State.EARLY_STOPPED
-            found.append(Curve(run.number, tuple(steps), values, run.number in best, is_stopped))
+            clock = {point.step: point.time for point in run.curve}
+            times = tuple(clock[step] for step in steps)
+            start = math.nan if run.started is None else run.started
+            found.append(
+                Curve(run.number, tuple(steps), values, run.number in best, is_stopped, times, start)
+            )
     return found
 
 

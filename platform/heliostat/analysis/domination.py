@@ -28,3 +28,15 @@ def non_dominated(points: NDArray[np.float64]) -> NDArray[np.bool_]:
         beaten = np.all(leader >= rest, axis=1) & np.any(leader > rest, axis=1)
         waiting = waiting[1:][~beaten]
     return mask
+
+
+def joined(front: NDArray[np.float64], point: NDArray[np.float64]) -> NDArray[np.float64] | None:
+    """The front with one more point, less those that it dominates; ``None`` where it adds nothing.
+
+    Args:
+        front: Points of which none dominates another, shape ``n x m``.
+        point: Shape ``m``.
+    """
+    if np.any(np.all(front >= point, axis=1)):
+        return None
+    return np.vstack([front[~np.all(front <= point, axis=1)], point])

@@ -7,6 +7,7 @@ estimate another quantity.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from enum import Enum
 
@@ -41,10 +42,14 @@ def standing(spec: ExperimentSpec, run: Run) -> Standing:
         return Standing(run.state.value)
     if run.task is not None and any(task.name == run.task and task.cost < 1 for task in spec.tasks):
         return Standing.PROXY
-    numbers = run.numbers
-    if spec.metrics.missing(numbers):
-        return Standing.INCOMPLETE
-    return Standing.FEASIBLE if spec.metrics.is_feasible(numbers) else Standing.INFEASIBLE
+    is_feasible = True
+    for metric in spec.metrics.steering:  # one pass: this is asked of every run for every figure
+        measured = run.values.get(metric.name)
+        if measured is None or not math.isfinite(measured.value):
+            return Standing.INCOMPLETE
+        if metric.strategy == "constraint" and not metric.is_met(measured.value):
+            is_feasible = False
+    return Standing.FEASIBLE if is_feasible else Standing.INFEASIBLE
 
 
 def is_counted(spec: ExperimentSpec, run: Run) -> bool:

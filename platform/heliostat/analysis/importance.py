@@ -25,7 +25,7 @@ from heliostat.trial import Run
 TREES = 100
 RUNS_PER_PARAMETER = 5
 SMALLEST_R2 = 0.2
-LARGEST_SAMPLE = 2000
+LARGEST_SAMPLE = 1000
 """Most runs a forest is fitted to, evenly spread over the experiment: more change seconds, not words."""
 
 RULE = (

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from heliostat.analysis.best import gains
-from heliostat.analysis.domination import non_dominated
+from heliostat.analysis.domination import joined
 from heliostat.analysis.feasibility import Standing, in_standing
 from heliostat.analysis.hypervolume import hypervolume
 from heliostat.experiment import ExperimentSpec
@@ -111,9 +111,9 @@ def _volumes(
     points = (scaled - reference) / box
     front, volume = np.empty((0, values.shape[1])), np.nan
     for place, point in enumerate(points):
-        if feasible[place] and not np.any(np.all(front >= point, axis=1)):
-            front = np.vstack([front, point])
-            front = front[non_dominated(front)]
+        grown = joined(front, point) if feasible[place] else None
+        if grown is not None:
+            front = grown
             volume = hypervolume(front, np.zeros(values.shape[1]))
         curve[place] = volume
     return np.fmax.accumulate(curve)

@@ -10,7 +10,7 @@ from heliostat.analysis import Progress, Standing, leaders, progress
 from heliostat.analysis.feasibility import in_standing
 from heliostat.experiment import ExperimentSpec
 from heliostat.figures.card import Card
-from heliostat.figures.marks import LARGEST, LEADER, MARKERS, NAMES, points, selected, value_of
+from heliostat.figures.marks import LEADER, MARKERS, NAMES, points, selected, value_of
 from heliostat.figures.numbers import AXIS_LENGTH, compact, label, short
 from heliostat.figures.scale import Scale, outside_note, scale
 from heliostat.figures.theme import ACCENT, axis, layout
@@ -74,7 +74,7 @@ def _reading(spec: ExperimentSpec, is_single: bool) -> str:
 
 def _single(spec: ExperimentSpec, runs: Sequence[Run], reached: Progress) -> tuple[dict[str, Any], int]:
     metric = spec.metrics.objectives[0].name
-    groups = {standing: in_standing(spec, runs, standing)[-LARGEST:] for standing in SINGLE}
+    groups = {standing: in_standing(spec, runs, standing) for standing in SINGLE}
     counted = [*groups[Standing.FEASIBLE], *groups[Standing.INFEASIBLE]]
     best = leaders(spec, runs)
     shown = scale([value_of(run, metric) for run in counted], keep=[value_of(run, metric) for run in best])
@@ -104,7 +104,7 @@ def _several(spec: ExperimentSpec, runs: Sequence[Run], reached: Progress) -> tu
 def _figure(
     spec: ExperimentSpec, runs: Sequence[Run], traces: list[dict[str, Any]], y: dict[str, Any]
 ) -> dict[str, Any]:
-    failed = in_standing(spec, runs, Standing.FAILED)[-LARGEST:]
+    failed = in_standing(spec, runs, Standing.FAILED)
     if failed:
         marks = points(
             failed,

@@ -26,13 +26,19 @@ def limit_marks(
     axes: Sequence[Metric], scales: Sequence[Scale]
 ) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
     """Shapes and annotations for the limits of the metrics on the x and the y axis."""
-    shapes: list[dict[str, Any]] = []
-    annotations: list[dict[str, Any]] = []
-    for letter, metric, shown in zip("xy", axes, scales, strict=True):
-        if metric.threshold is not None and abs(metric.threshold) <= EDGE:
-            shapes += _shapes(letter, metric, metric.threshold, shown)
-            annotations.append(_annotation(letter, metric, metric.threshold, shown))
-    return shapes, annotations
+    found = [
+        limit_on(letter, metric, shown) for letter, metric, shown in zip("xy", axes, scales, strict=True)
+    ]
+    return [item for shapes, _ in found for item in shapes], [item for _, texts in found for item in texts]
+
+
+def limit_on(letter: str, metric: Metric, shown: Scale) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+    """Shapes and annotations for the limit on one axis (``x`` or ``y``); none without a limit."""
+    if metric.threshold is None or abs(metric.threshold) > EDGE:
+        return [], []
+    return _shapes(letter, metric, metric.threshold, shown), [
+        _annotation(letter, metric, metric.threshold, shown)
+    ]
 
 
 def _shapes(letter: str, metric: Metric, threshold: float, shown: Scale) -> list[dict[str, Any]]:

@@ -12,7 +12,10 @@ from heliostat.figures.theme import ACCENT, BAD, GOOD, QUIET, TEXT
 from heliostat.trial import Run
 
 LARGEST = 5000
-"""Most points of one figure; SVG stays fluent up to here. Later runs are kept."""
+"""Most runs that a figure is computed from, if that takes more than a look at each. Later ones are kept."""
+
+MOST_MARKS = 1500
+"""Most marks of a trace: each costs the page some 250 bytes and a browser a tenth of a millisecond."""
 
 HOVER_PARAMETERS = 8
 
@@ -36,7 +39,15 @@ LEADER = {"symbol": "circle", "size": 10, "color": ACCENT, "opacity": 1}
 def points(
     runs: Sequence[Run], x: Sequence[float], y: Sequence[float], *, name: str, marker: dict[str, Any]
 ) -> dict[str, Any]:
-    """A trace with one mark per run; ``customdata`` holds the run's number for linked highlighting."""
+    """A trace with one mark per run; ``customdata`` holds the run's number for linked highlighting.
+
+    Of more than :data:`MOST_MARKS` runs evenly spaced ones are drawn, and the trace's name says so.
+    """
+    if len(runs) > MOST_MARKS:
+        places = [round(place * (len(runs) - 1) / (MOST_MARKS - 1)) for place in range(MOST_MARKS)]
+        name = f"{name} ({MOST_MARKS} of {len(runs)})"
+        runs = [runs[place] for place in places]
+        x, y = ([given[place] for place in places] for given in (x, y))
     return {
         "type": "scatter",
         "mode": "markers",

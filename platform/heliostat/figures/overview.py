@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from heliostat.analysis import importances
+from heliostat.analysis import Importance, importances
 from heliostat.experiment import ExperimentSpec
 from heliostat.figures.best_so_far import best_so_far
 from heliostat.figures.card import Card
@@ -15,13 +15,18 @@ from heliostat.figures.training_curves import training_curves
 from heliostat.trial import Run
 
 
-def overview(spec: ExperimentSpec, runs: Sequence[Run]) -> tuple[Card, ...]:
-    """Best so far, trade-offs, importance, training curves and parameter space, in this order."""
-    known = importances(spec, runs)
+def overview(
+    spec: ExperimentSpec, runs: Sequence[Run], *, known: Sequence[Importance] | None = None
+) -> tuple[Card, ...]:
+    """Best so far, trade-offs, importance, training curves and parameter space, in this order.
+
+    `known` saves fitting importances again.
+    """
+    shares = importances(spec, runs) if known is None else known
     return (
         best_so_far(spec, runs),
         *trade_offs(spec, runs),
-        parameter_importance(spec, runs, known=known),
+        parameter_importance(spec, runs, known=shares),
         training_curves(spec, runs),
-        parameter_space(spec, runs, known=known),
+        parameter_space(spec, runs, known=shares),
     )

@@ -14,7 +14,7 @@ from heliostat.analysis.feasibility import in_standing
 from heliostat.experiment import ExperimentSpec
 from heliostat.figures.card import Card
 from heliostat.figures.limits import limit_marks, limit_text
-from heliostat.figures.marks import LARGEST, LEADER, MARKERS, NAMES, points, selected, value_of
+from heliostat.figures.marks import LEADER, MARKERS, NAMES, points, selected, value_of
 from heliostat.figures.numbers import AXIS_LENGTH, compact, label
 from heliostat.figures.scale import Scale, outside_note, scale
 from heliostat.figures.theme import ACCENT, axis, layout
@@ -54,7 +54,7 @@ def trade_off(spec: ExperimentSpec, runs: Sequence[Run], x: str, y: str, *, key:
             run
             for run in in_standing(spec, runs, standing)
             if math.isfinite(value_of(run, x)) and math.isfinite(value_of(run, y))
-        ][-LARGEST:]
+        ]
         for standing in (Standing.INFEASIBLE, Standing.FEASIBLE)
     }
     if not any(groups.values()):

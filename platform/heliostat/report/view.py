@@ -2,68 +2,45 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
-from dataclasses import dataclass
-from datetime import datetime, timezone
+from dataclasses import dataclass, replace
 from typing import Any
 from urllib.parse import urlsplit, urlunsplit
 
-from heliostat.analysis import Counts, best_run, counts
+from heliostat.analysis import importances
 from heliostat.experiment import ExperimentSpec
-from heliostat.figures import Card, overview
-from heliostat.figures.limits import limit_text
+from heliostat.figures import Card, analyses
 from heliostat.figures.theme import DARK
-from heliostat.report.failures import Failures, failures
-from heliostat.report.headlines import Headline, headlines, recommendation, state_counts
-from heliostat.report.tables import Cell, Leaders, cell, leaders_table, runs_table
+from heliostat.ports import Surrogate
+from heliostat.report.dates import day_of
+from heliostat.report.headlines import recommendation
+from heliostat.report.overview import Overview, overview_of
+from heliostat.report.tables import runs_table
 from heliostat.trial import Proposal, Run
 
 
 @dataclass(frozen=True)
-class Best:
-    """The best run's assignments, to read and to copy."""
-
-    number: int
-    pairs: tuple[tuple[str, Cell], ...]
-    python: str
-    json: str
-
-
-@dataclass(frozen=True)
-class View:
-    """A report, ready to print.
+class View(Overview):
+    """A report, ready to print: an overview and what is the report's own.
 
     Args:
         title: Of the page.
+        comment: Its author's words.
         project: The experiment's project.
         name: The experiment's name.
         generated: When the report was made, ISO 8601, UTC.
         log_url: Where the runs came from, without a password; empty if not said.
-        counts: Numbers of runs.
-        states: ``(tone, words, number)`` per kind of end.
-        headlines: Large facts.
-        best: The best run of one objective, if there is one.
-        leaders: The Pareto front of several objectives, if there are several.
-        limits: Guardrails in words.
-        cards: Figures.
-        failures: Failed runs.
+        analyses: Further figures, those that can be drawn.
         data: What the scripts read.
     """
 
     title: str
+    comment: str
     project: str
     name: str
     generated: str
     log_url: str
-    counts: Counts
-    states: tuple[tuple[str, str, int], ...]
-    headlines: tuple[Headline, ...]
-    best: Best | None
-    leaders: Leaders | None
-    limits: tuple[str, ...]
-    cards: tuple[Card, ...]
-    failures: Failures
+    analyses: tuple[Card, ...]
     data: dict[str, Any]
 
 
@@ -72,30 +49,33 @@ def view(
     runs: Sequence[Run],
     *,
     title: str | None,
+    comment: str = "",
     generated: float,
     log_url: str,
     recommended: Proposal | None = None,
+    surrogate: Surrogate | None = None,
+    sources: Sequence[Run] = (),
 ) -> View:
     """The view of an experiment and its runs."""
-    cards = overview(spec, runs)
-    is_multi = len(spec.metrics.objectives) > 1
+    known = importances(spec, runs)
+    found = overview_of(spec, runs, known)
+    further = analyses(spec, runs, surrogate=surrogate, sources=sources, known=known)
+    drawn = tuple(card for card in further if card.figure is not None)
     figures = {
-        card.key: card.figure for card in cards if card.figure is not None and card.kind != "importance"
+        card.key: card.figure
+        for card in (*found.cards, *drawn)
+        if card.figure is not None and card.kind != "importance"
     }
+    told = (*found.headlines, *recommendation(spec, recommended))
     return View(
+        **vars(replace(found, headlines=told)),
         title=title or f"{spec.project} / {spec.name}",
+        comment=comment,
         project=spec.project,
         name=spec.name,
-        generated=datetime.fromtimestamp(generated, timezone.utc).strftime("%Y-%m-%d %H:%M UTC"),
+        generated=day_of(generated),
         log_url=without_password(log_url),
-        counts=counts(spec, runs),
-        states=state_counts(spec, runs),
-        headlines=(*headlines(spec, runs), *recommendation(spec, recommended)),
-        best=_best(spec, runs),
-        leaders=leaders_table(spec, runs) if is_multi else None,
-        limits=tuple(limit_text(metric) for metric in spec.metrics.guardrails),
-        cards=cards,
-        failures=failures(runs),
+        analyses=drawn,
         data={"figures": figures, "dark": DARK, "table": runs_table(spec, runs)},
     )
 
@@ -111,13 +91,3 @@ def without_password(url: str) -> str:
         return url
     host = parts.netloc.rpartition("@")[2]
     return urlunsplit(parts._replace(netloc=f"{parts.username}@{host}"))
-
-
-def _best(spec: ExperimentSpec, runs: Sequence[Run]) -> Best | None:
-    run = best_run(spec, runs)
-    if run is None:
-        return None
-    values = dict(run.assignments)
-    pairs = tuple((name, cell(value)) for name, value in values.items())
-    lines = ",\n".join(f"    {name!r}: {value!r}" for name, value in values.items())
-    return Best(run.number, pairs, f"{{\n{lines},\n}}", json.dumps(values, indent=2, ensure_ascii=False))

@@ -44,7 +44,7 @@ async function chart(place, figure, dark) {
   };
   await draw();
   const last = figure.data.length - 1;
-  links.join((number) => { Plotly.restyle(place, placesOf(figure, number), [last]); });
+  if (figure.data[last]?.meta === "selected") links.join((number) => { Plotly.restyle(place, placesOf(figure, number), [last]); });
   darkness.addEventListener("change", draw);
   place.on("plotly_hover", (event) => {
     const point = event.points[0];

@@ -25,4 +25,17 @@ function cssColour(name) {
   return colour;
 }
 
-const darkness = matchMedia("(prefers-color-scheme: dark)");
+// Dark is what the system says, unless the page has a switch of its own (data-theme).
+const darkness = {
+  system: matchMedia("(prefers-color-scheme: dark)"),
+  listeners: [],
+  get matches() {
+    const chosen = document.documentElement.dataset.theme;
+    return chosen ? chosen === "dark" : this.system.matches;
+  },
+  addEventListener(kind, listener) {
+    this.listeners.push(listener);
+    this.system.addEventListener(kind, listener);
+  },
+  changed() { for (const listener of this.listeners) listener(); },
+};

@@ -1,16 +1,24 @@
 // Lines across parallel axes on a canvas. Drag along an axis to brush it, click it to let go.
+// A finished brush is told by the event "brush"; what comes back can be brushed and given newer runs.
 function parallelAxes(canvas, figure, output) {
-  const { axes, numbers, classes, ranks } = figure;
   const order = ["open", "stopped", "failed", "infeasible", "feasible", "best"];
-  const rows = [...numbers.keys()].sort((a, b) => order.indexOf(classes[a]) - order.indexOf(classes[b]));
-  const hasGaps = axes.some((axis) => axis.values.includes(null));
-  const leading = classes.filter((kind) => kind === "best").length;
-  const brushes = axes.map(() => null);
+  let [axes, numbers, classes, ranks, rows, hasGaps, leading, rowOf, brushes] = [[], [], [], [], [], false, 0, null, []];
   const pen = canvas.getContext("2d");
   const FONT = '12px system-ui, -apple-system, "Segoe UI", "DejaVu Sans", sans-serif';
   const SMALL = FONT.replace("12px", "11px");
-  canvas.style.minWidth = `${axes.length * 84}px`;
   let [colours, frame, backdrop, lit, drag] = [{}, null, null, null, null];
+
+  function load(next) {
+    const isSame = next.axes.map((axis) => axis.name).join("\u0000") === axes.map((axis) => axis.name).join("\u0000");
+    ({ axes, numbers, classes, ranks } = next);
+    rows = [...numbers.keys()].sort((a, b) => order.indexOf(classes[a]) - order.indexOf(classes[b]));
+    hasGaps = axes.some((axis) => axis.values.includes(null));
+    leading = classes.filter((kind) => kind === "best").length;
+    rowOf = new Map(numbers.map((number, row) => [number, row]));
+    if (!isSame) brushes = axes.map(() => null);
+    canvas.style.minWidth = `${axes.length * 84}px`;
+    lit = null;
+  }
 
   function measure() {
     const { width, height } = canvas.getBoundingClientRect();
@@ -218,17 +226,39 @@ function parallelAxes(canvas, figure, output) {
   });
   canvas.addEventListener("pointerup", (event) => {
     if (drag && Math.abs(inside(event)[1] - drag.from) <= 3) brushes[drag.place] = null;
-    if (drag) { drag = null; draw(); }
+    if (drag) { drag = null; draw(); tell(); }
   });
   canvas.addEventListener("pointerleave", () => { if (!drag) links.point(null); });
   canvas.addEventListener("keydown", (event) => {
-    if (event.key === "Escape") { brushes.fill(null); draw(); }
+    if (event.key === "Escape") { brushes.fill(null); draw(); tell(); }
   });
 
-  const rowOf = new Map(numbers.map((number, row) => [number, row]));
+  // What each brush keeps, as shares of its axis from its lower end to its upper end.
+  function shares() {
+    const height = frame.bottom - frame.top;
+    return brushes.map((brush) => brush && [Math.max(...brush), Math.min(...brush)].map((at) => (frame.bottom - at) / height));
+  }
+
+  function tell() {
+    const kept = shares().map((span, place) => span && { axis: axes[place], span }).filter(Boolean);
+    canvas.dispatchEvent(new CustomEvent("brush", { detail: kept, bubbles: true }));
+  }
+
+  function brush(spans) {
+    brushes = spans.map((span) => span && span.map((share) => frame.bottom - share * (frame.bottom - frame.top)));
+    draw();
+  }
+
+  function refresh() {
+    const spans = frame ? shares() : [];
+    measure();
+    if (spans.some(Boolean)) brush(spans); else draw();
+  }
+
+  load(figure);
   links.join((number) => { lit = rowOf.get(number) ?? null; highlight(); });
-  function refresh() { brushes.fill(null); measure(); draw(); }
   new ResizeObserver(refresh).observe(canvas);
   darkness.addEventListener("change", refresh);
   refresh();
+  return { brush, update(next) { load(next); refresh(); } };
 }
