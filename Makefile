@@ -1,5 +1,6 @@
 # make demo   a sweep of a real model on this machine, and its report
-# make test   the tests (minutes); make test-slow for the rest
+# make test   the tests (minutes); make test-slow for the rest; make test-hosts for those of several hosts;
+#             make test-gpu for those on a machine with a GPU
 # make mlflow-server  the official MLflow server, for the tests that read our mirror in it (they skip without)
 # make check  formatting, lint, types, architecture
 # Each sets up .venv by itself the first time, and again when pyproject.toml or constraints.txt change.
@@ -11,16 +12,28 @@ READY := $(VENV)/.ready
 
 MLFLOW := .venv-mlflow/.ready
 
-.PHONY: demo test test-slow mlflow-server check format clean
+# In two processes, since many tests wait for Ray, servers and disks rather than compute.
+PYTEST := $(BIN)/python -m pytest --numprocesses 2 --dist worksteal
+
+.PHONY: demo test test-slow test-hosts test-gpu mlflow-server check format clean
 
 demo: $(READY)
 	$(BIN)/heliostat demo
 
 test: $(READY)
-	$(BIN)/python -m pytest -m "not slow"
+	$(PYTEST) -m "not slow and not hosts"
 
 test-slow: $(READY)
-	$(BIN)/python -m pytest -m slow
+	$(PYTEST) -m slow
+
+# One at a time: each has several machines of its own on this one.
+test-hosts: $(READY)
+	$(BIN)/python -m pytest -m hosts
+
+# Needs the build of torch for the GPU in .venv. Without a GPU each test says why it skips.
+test-gpu: $(READY)
+	$(BIN)/python -m pytest -m gpu tests/gpu
+	$(BIN)/python -m pytest tests/test_examples.py -k "train or gpu"
 
 check: $(READY)
 	$(BIN)/ruff format --check .

@@ -1,8 +1,7 @@
-"""An existing Ray Tune script: the search algorithm is replaced, the rest stays as it is."""
+"""An existing Ray Tune script: one line of it is new, the search algorithm."""
 
 from ray import tune
 
-import heliostat as hs
 from heliostat import cluster
 from heliostat_searchers.tune import HeliostatSearch
 
@@ -12,20 +11,14 @@ def train(config):
     tune.report({"loss": (config["x"] - 0.3) ** 2 + 0.1 * (config["kind"] == "b")})
 
 
-experiment = hs.Experiment(
-    "drop-in",
-    parameters=[hs.Double("x", 0, 1), hs.Categorical("kind", ["a", "b"])],
-    metrics=[hs.minimize("loss")],
-    budget=12,
-)
 cluster.connect()
-search = HeliostatSearch(experiment, parallel=2)
+search = HeliostatSearch()
 tuner = tune.Tuner(
     train,
-    tune_config=tune.TuneConfig(search_alg=search, num_samples=-1),
+    param_space={"x": tune.uniform(0, 1), "kind": tune.choice(["a", "b"]), "data": "some/path"},
+    tune_config=tune.TuneConfig(metric="loss", mode="min", num_samples=12, search_alg=search),
     run_config=tune.RunConfig(verbose=0),
 )
 results = tuner.fit()
-search.close()
-print(f"{len(results)} trials in Ray Tune, {len(experiment.runs())} runs in the log")
-print(f"best loss {experiment.best().numbers['loss']:.4f}")
+print(f"{len(results)} trials in Ray Tune, {len(search.experiment.runs())} runs in the log")
+print(f"best loss {search.experiment.best().numbers['loss']:.4f}")

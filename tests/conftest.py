@@ -6,10 +6,11 @@ import pytest
 
 from heliostat.testing.browser import chromium
 
-__all__ = ["chromium"]  # here, since Playwright runs once in a process
+__all__ = ["chromium"]
 
 # Torch on two cores is slower with two threads than with one, and tests run beside Ray workers.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
+os.environ.setdefault("TUNE_DISABLE_AUTO_CALLBACK_LOGGERS", "1")  # they leave files open: a warning, an error
 os.environ.setdefault("PYTHONWARNINGS", "ignore")  # of subprocesses; this process turns warnings into errors
 
 

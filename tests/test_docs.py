@@ -19,6 +19,15 @@ def folder(tmp_path_factory):
     return tmp_path_factory.mktemp("readme")
 
 
+@pytest.fixture(scope="module")
+def done(folder):
+    """What the ten lines said."""
+    code = next(text for language, text in BLOCKS if language == "python")
+    return subprocess.run(
+        [sys.executable, "-c", code], cwd=folder, capture_output=True, text=True, check=False
+    )
+
+
 def commands():
     for language, text in BLOCKS:
         if language == "bash":
@@ -33,16 +42,13 @@ def test_every_fenced_block_is_one_that_this_file_runs():
     assert {language for language, _ in BLOCKS} == {"bash", "python", "text"}
 
 
-def test_the_ten_lines_print_what_the_readme_says(folder):
-    code = next(text for language, text in BLOCKS if language == "python")
+def test_the_ten_lines_print_what_the_readme_says(done):
     printed = next(text for language, text in BLOCKS if language == "text")
-    done = subprocess.run(
-        [sys.executable, "-c", code], cwd=folder, capture_output=True, text=True, check=False
-    )
     assert done.stdout == printed, done.stderr
 
 
 @pytest.mark.parametrize("command", [line for line in commands() if line.startswith("heliostat ")])
+@pytest.mark.usefixtures("done")
 def test_each_command_works_on_what_the_ten_lines_made(folder, command):
     done = subprocess.run(
         [*HELIOSTAT, *shlex.split(command)[1:]], cwd=folder, capture_output=True, text=True, check=False

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
         unarchive_experiment,
     )
     from heliostat.metrics import guardrail, maximize, minimize, store
+    from heliostat.notebook import compare
     from heliostat.registry import open_log
     from heliostat.space import Beta, Categorical, Conditional, Double, Int, LinearConstraint, Normal
     from heliostat.sweep import sweep
@@ -62,6 +63,9 @@ __all__ = [
     "__version__",
     "archive_experiment",
     "archive_run",
+    "compare",
+    "connect",
+    "connect_async",
     "create_experiment",
     "create_project",
     "create_run",
@@ -103,6 +107,7 @@ __all__ = [
 ]
 
 _NAMES = {
+    "heliostat.client": ("connect", "connect_async"),
     "heliostat.early_stopping": ("EarlyStopping",),
     "heliostat.frames": ("curves", "log_frame", "runs"),
     "heliostat.loop": (
@@ -113,6 +118,7 @@ _NAMES = {
         "unarchive_experiment",
     ),
     "heliostat.metrics": ("guardrail", "maximize", "minimize", "store"),
+    "heliostat.notebook": ("compare",),
     "heliostat.registry": ("open_log",),
     "heliostat.space": ("Beta", "Categorical", "Conditional", "Double", "Int", "LinearConstraint", "Normal"),
     "heliostat.sweep": ("sweep",),

@@ -21,6 +21,10 @@ from typing import Any
 _MISSING = object()
 
 
+OVERTAKEN = "HS-CONFLICT-003"
+"""Code of the conflict that another run was made meanwhile: propose anew."""
+
+
 class HeliostatError(Exception):
     """Root of the tree.
 

@@ -77,14 +77,23 @@ class Experiment:
         experiment._bind(opened, int(id))
         return experiment
 
+    @classmethod
+    def join(cls, id: int, log: Any = None) -> Experiment:
+        """An experiment that another process runs, to :meth:`ask` and :meth:`tell` beside it.
+
+        Together they keep to its budget and learn from each other's runs. :meth:`open` would take it over.
+        """
+        experiment = cls.open(id, log)
+        experiment._is_guest = True
+        return experiment
+
     def _bind(self, log: RunLog, id: int) -> None:
-        self.log = log
-        self.id = id
+        self.log, self.id, self._is_guest = log, id, False
 
     @cached_property
     def engine(self) -> Engine:
-        """The steering; made, and so taken over from any other process, at the first use."""
-        return Engine(self.log, self.id)
+        """The steering; made, and so taken over from any other process unless joined, at the first use."""
+        return Engine(self.log, self.id, is_guest=self._is_guest)
 
     @property
     def spec(self) -> ExperimentSpec:
@@ -270,10 +279,7 @@ class Experiment:
         return self.log.run(known.id)
 
     def delete_run(self, run: Run | int) -> None:
-        """Archive a run: it is learned from no more and gives its part of the budget back.
-
-        ``heliostat.unarchive_run`` brings it back.
-        """
+        """Archive a run (``heliostat.unarchive_run`` undoes it): not learned from, free of the budget."""
         self.log.apply(UpdateRun(self._own(run).id, time=time.time(), archived=True))
 
     def runs(self) -> list[Run]:
@@ -288,8 +294,7 @@ class Experiment:
         """Whether more runs would still win anything, with the reason and its evidence."""
         return converged(self.spec, self.log.runs(self.id))
 
-    get_runs, get_best_runs = runs, best_runs
-    """The names that the sigopt module gave them."""
+    get_runs, get_best_runs = runs, best_runs  # the sigopt module's names
 
     def archive(self, is_archived: bool = True) -> None:
         """Hide it from lists, or show it again."""
@@ -326,8 +331,7 @@ class Experiment:
         return write(Path(path), spec, runs, log_url=self.log.url, recommended=point)
 
     def _has_converged(self) -> bool:
-        found = converged(self.engine.spec, self.engine.history)
-        if found.is_converged:
+        if found := converged(self.engine.spec, self.engine.history):
             logger.info("the loop ends: %s", found.reason)
         return found.is_converged
 
@@ -342,6 +346,11 @@ class Experiment:
             rule, remedy = f"experiment {self.id} has no such run", "Take its id from experiment.runs()."
             raise NotFound(rule, given=known.id, remedy=remedy)
         return known
+
+    def _repr_html_(self) -> str:
+        from heliostat.notebook import experiment_html
+
+        return experiment_html(self.spec, self.log.runs(self.id))
 
     def __repr__(self) -> str:
         return f"<experiment {self.id} {self.name!r} in {self.log.url}>"

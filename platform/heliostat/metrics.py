@@ -11,6 +11,7 @@ import math
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import KW_ONLY, dataclass
+from functools import cached_property
 from typing import Any
 
 from heliostat import schema
@@ -129,22 +130,22 @@ class Metrics:
             rule = "a threshold on an optimized metric needs at least two optimized metrics"
             raise InvalidValue(field, rule, remedy="Drop it, or make the metric a guardrail.")
 
-    @property
+    @cached_property
     def objectives(self) -> tuple[Metric, ...]:
         """The optimized metrics, in declared order."""
         return tuple(metric for metric in self.all if metric.strategy == "optimize")
 
-    @property
+    @cached_property
     def guardrails(self) -> tuple[Metric, ...]:
         """The constraint metrics, in declared order."""
         return tuple(metric for metric in self.all if metric.strategy == "constraint")
 
-    @property
+    @cached_property
     def stored(self) -> tuple[Metric, ...]:
         """The metrics that never steer."""
         return tuple(metric for metric in self.all if metric.strategy == "store")
 
-    @property
+    @cached_property
     def steering(self) -> tuple[Metric, ...]:
         """Objectives and guardrails: what a successful run must report and a searcher models."""
         return (*self.objectives, *self.guardrails)

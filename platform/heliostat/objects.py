@@ -14,6 +14,9 @@ from heliostat.ports import ExperimentRecord
 from heliostat.query import columns
 from heliostat.trial import Checkpoint, LateMeasurement, Measurement, Run
 
+_FORMULAS = ("=", "+", "-", "@", "\t", "\r")
+"""How texts begin that spreadsheets run, after OWASP's "CSV injection"."""
+
 
 def experiment_object(record: ExperimentRecord) -> dict[str, Any]:
     """An experiment: its declaration plus ``id``, ``created`` and the number of runs by state."""
@@ -90,8 +93,8 @@ def table(runs: Iterable[Run]) -> tuple[list[str], list[list[Any]]]:
 def cell(value: Any) -> Any:
     """A value as a cell of a CSV file: what spreadsheets expect, but for texts that would be misread.
 
-    A text that looks like a number, a truth value, JSON or nothing is written in JSON's quotes; lists and
-    mappings are JSON; an empty list is nothing.
+    A text that looks like a number, a truth value, JSON or nothing, or that a spreadsheet would run as a
+    formula, is written in JSON's quotes; lists and mappings are JSON; an empty list is nothing.
     """
     if isinstance(value, bool):
         return "true" if value else "false"
@@ -119,6 +122,8 @@ def cell_value(text: str) -> Any:
 
 
 def _misread(text: str) -> bool:
+    if text.startswith(_FORMULAS):
+        return True
     try:
         return not isinstance(cell_value(text), str) or text[0] == '"'
     except ValueError:

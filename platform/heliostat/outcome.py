@@ -9,6 +9,7 @@ from typing import Any
 
 from heliostat import schema
 from heliostat.errors import InvalidValue
+from heliostat.failures import KINDS, Consequence, kind_of
 from heliostat.metrics import Metrics
 from heliostat.trial import Failure, Measurement, State
 
@@ -55,6 +56,14 @@ def raised(reported: Mapping[str, Any], kind: str, message: str, traceback: str 
     return Outcome(State.FAILED, message, values, Failure(kind, message, traceback))
 
 
+def broken(reported: Mapping[str, Any], error: BaseException, message: str, traceback: str = "") -> Outcome:
+    """The end of a run that an exception left: failed, or lost where it was nobody's fault."""
+    values, _ = sift(reported)
+    kind = KINDS[kind_of(error)]
+    state = State.LOST if kind.consequence is Consequence.RETRIED else State.FAILED
+    return Outcome(state, message, values, Failure(kind.name, message, traceback))
+
+
 def stopped(reported: Mapping[str, Any], reason: str) -> Outcome:
     """The end of a run that a scheduler stopped."""
     values, _ = sift(reported)
@@ -67,10 +76,10 @@ def cancelled(reported: Mapping[str, Any], reason: str) -> Outcome:
     return Outcome(State.CANCELLED, reason, values)
 
 
-def lost(reported: Mapping[str, Any], message: str) -> Outcome:
+def lost(reported: Mapping[str, Any], message: str, kind: str = "lost", traceback: str = "") -> Outcome:
     """The end of a run whose process or machine went away: it teaches nothing."""
     values, _ = sift(reported)
-    return Outcome(State.LOST, message, values, Failure("lost", message))
+    return Outcome(State.LOST, message, values, Failure(kind, message, traceback))
 
 
 def sift(reported: Mapping[str, Any]) -> tuple[dict[str, Measurement], dict[str, Any]]:

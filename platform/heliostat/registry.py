@@ -82,8 +82,9 @@ def open_log(url: str | Path | None = None) -> RunLog:
     scheme = text.partition("://")[0].partition("+")[0]
     if scheme not in names(LOGS):
         rule = "names a store that is not installed"
-        shown = re.sub(r"(://[^/@]*?):[^@]*@", r"\1:***@", text)  # never print a password
-        raise InvalidValue("log", rule, given=shown, remedy=f"Known schemes: {', '.join(names(LOGS))}.")
+        raise InvalidValue(
+            "log", rule, given=shown_url(text), remedy=f"Known schemes: {', '.join(names(LOGS))}."
+        )
     return cast(RunLog, load(LOGS, scheme)(text))
 
 
@@ -91,6 +92,11 @@ def log_url(url: str | Path | None = None) -> str:
     """What :func:`open_log` opens: the given URL, else ``$HELIOSTAT_LOG``, else ``heliostat.db`` here."""
     text = str(url or os.environ.get(LOG_VARIABLE) or DEFAULT_LOG)
     return text if "://" in text else f"sqlite:///{Path(text).expanduser().absolute()}"
+
+
+def shown_url(url: str) -> str:
+    """A log's address for printing: without a password."""
+    return re.sub(r"(://[^/@]*?):[^@]*@", r"\1:***@", url)
 
 
 def shared_log(url: str | Path | None = None) -> RunLog:

@@ -15,6 +15,7 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
+from functools import cached_property
 from typing import Any
 
 from heliostat.space import Value
@@ -72,7 +73,7 @@ class Failure:
     """Why a run failed or was lost.
 
     Args:
-        kind: Short class of cause: ``user_error``, ``nan``, ``missing_metric``, ``bad_value``, ``lost``, …
+        kind: Short class of cause: one of :data:`heliostat.failures.KINDS`, or another's word.
         message: One line for people.
         traceback: The user's traceback, empty if there is none.
     """
@@ -180,8 +181,8 @@ class Run:
     archived: bool = False
     late: Mapping[str, Mapping[str, Sequence[LateMeasurement]]] = field(default_factory=dict)
 
-    @property
-    def numbers(self) -> dict[str, float]:
+    @cached_property
+    def numbers(self) -> Mapping[str, float]:
         """Metric values by name, without their standard errors."""
         return {name: measurement.value for name, measurement in self.values.items()}
 
@@ -189,6 +190,11 @@ class Run:
         values = ", ".join(f"{name} {value:.4g}" for name, value in self.numbers.items())
         given = ", ".join(f"{name}={item!r}" for name, item in self.assignments.items())
         return f"run {self.number} ({self.state}): {values or 'no values'} with {given}"
+
+    def _repr_html_(self) -> str:
+        from heliostat.notebook import run_html
+
+        return run_html(self)
 
     @property
     def seconds(self) -> float:

@@ -14,21 +14,18 @@ is to prevent.
 
 from __future__ import annotations
 
-import argparse
-import json
 import statistics
 import sys
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
+from stored_table import run
 
 from heliostat.convergence import converged
 from heliostat.registry import make_searcher
 from heliostat.testing.problems import BRANIN, BRANIN_CURRIN, FAILING, HARTMANN6, MIXED
 from heliostat.trial import History
 
-STORED = Path(__file__).parent / "results" / "convergence.json"
 BUDGET = 100
 FIRST = 5
 COSTLY_SEEDS = 4
@@ -116,7 +113,10 @@ def _show_head(seeds):
 
 
 def show(result):
-    """Print the goals; whether all are met."""
+    """Print the table and the goals; whether all are met."""
+    _show_head(result["seeds"])
+    for row in result["rows"]:
+        _show_row(row)
     ours = [row for row in result["rows"] if row["searcher"] == "bayesian"]
     goals = (
         ("median share left, worst problem", max(row["share"] for row in ours), 0.01),
@@ -129,31 +129,5 @@ def show(result):
     return all(found <= limit for _, found, limit in goals)
 
 
-def main():
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("--quick", action="store_true")
-    parser.add_argument("--report", action="store_true")
-    options = parser.parse_args()
-    if options.report:
-        if not STORED.exists():
-            print("nothing is stored: run this without an option first")
-            return 1
-        result = json.loads(STORED.read_text())
-        _show_head(result["seeds"])
-        for row in result["rows"]:
-            _show_row(row)
-        return 0 if show(result) else 1
-    seeds = 2 if options.quick else 10
-    _show_head(seeds)
-    result = measure(seeds)
-    is_good = show(result)
-    if not options.quick:
-        STORED.parent.mkdir(exist_ok=True)
-        STORED.write_text(json.dumps(result, indent=1) + "\n")
-    return 0 if is_good or options.quick else 1
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(run(__doc__, "convergence", lambda quick: measure(2 if quick else 10), show))

@@ -17,8 +17,6 @@ the worst of the replays beside it. ``false`` is the share of the true best 5 % 
 
 from __future__ import annotations
 
-import argparse
-import json
 import statistics
 import sys
 import time
@@ -26,6 +24,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+from stored_table import run
 
 from heliostat.analysis import hypervolume, non_dominated
 from heliostat.early_stopping import EarlyStopping
@@ -33,7 +32,6 @@ from heliostat.metrics import Metrics, guardrail, maximize, minimize
 from heliostat_searchers.schedulers import scheduler
 
 CURVES = Path(__file__).parent / "data" / "digits_curves.npz"
-STORED = Path(__file__).parent / "results" / "early_stopping.json"
 EPOCHS = 40
 RUNS = 100
 WORKERS = 4
@@ -83,8 +81,8 @@ def read_curves():
 
 def replay(table, metrics, order, rule, workers):
     """Epochs run, and the configurations that went to their end."""
-    stops, waiting, live, finished, epochs = {}, list(order), [], [], 0
-    judge = None if rule is None else scheduler(rule, metrics, stops)
+    waiting, live, finished, epochs = list(order), [], [], 0
+    judge = None if rule is None else scheduler(rule, metrics)
     while waiting or live:
         while waiting and len(live) < workers:
             trial = Trial(str(waiting[0]), waiting.pop(0))
@@ -103,7 +101,7 @@ def replay(table, metrics, order, rule, workers):
             elif judge is None or judge.on_trial_result(None, trial, result) != "STOP":
                 turned.append((trial, epoch))
         live = turned
-    return epochs, finished, stops
+    return epochs, finished, {} if judge is None else judge.stops
 
 
 def worth(table, metrics, configs):
@@ -188,25 +186,5 @@ def show(result):
     return all(found >= limit if sense == "≥" else found <= limit for _, sense, limit, found in goals)
 
 
-def main():
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("--quick", action="store_true")
-    parser.add_argument("--report", action="store_true")
-    options = parser.parse_args()
-    if options.report:
-        if not STORED.exists():
-            print("nothing is stored: run this without an option first")
-            return 1
-        return 0 if show(json.loads(STORED.read_text())) else 1
-    result = measure(3 if options.quick else 20)
-    is_good = show(result)
-    if not options.quick:
-        STORED.parent.mkdir(exist_ok=True)
-        STORED.write_text(json.dumps(result, indent=1) + "\n")
-    return 0 if is_good or options.quick else 1
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(run(__doc__, "early_stopping", lambda quick: measure(3 if quick else 20), show))

@@ -193,7 +193,7 @@ def _ours(method: str) -> Any:
     from heliostat_searchers.schedulers import scheduler
 
     given = {"asha": {"metric": METRIC, "max_steps": STEPS}, "median": {"metric": METRIC}}.get(method, {})
-    return scheduler(EarlyStopping(method=method, **given), Metrics((minimize(METRIC),)), {})
+    return scheduler(EarlyStopping(method=method, **given), Metrics((minimize(METRIC),)))
 
 
 def replay(name: str, curves: np.ndarray, seed: int) -> dict[str, float]:

@@ -246,7 +246,7 @@ def test_ls_runs_follows_what_happens_until_interrupted(lone_runs, log):
     lone_runs.apply(FinishRun(3, State.COMPLETED, "done", time=4.0, values=values))
     assert next(line for line in lines if line.startswith(" 3  user") and "7.25" in line)
     process.send_signal(signal.SIGINT)
-    assert process.wait(20) == 0
+    assert process.wait(60) == 0
     process.stdout.close()
 
 
@@ -304,5 +304,5 @@ def on_terminal(words, columns):
             break
         text += part
     os.close(ours)
-    assert process.wait(20) == 0
+    assert process.wait(60) == 0
     return text.decode().replace("\r", "").splitlines()

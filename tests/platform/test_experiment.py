@@ -50,6 +50,15 @@ def test_python_values_and_wire_forms_declare_the_same_experiment():
     assert read_experiment(json.loads(json.dumps(python.to_dict()))) == python
 
 
+def test_a26_a_file_executes_nothing(tmp_path):
+    """A26 of the attack cases."""
+    canary, path = tmp_path / "canary", tmp_path / "bad.yaml"
+    path.write_text(f"name: !!python/object/apply:os.system ['touch {canary}']\nmetrics: [loss]\n")
+    with pytest.raises(InvalidValue, match="must be YAML or JSON"):
+        load_experiment(path)
+    assert not canary.exists()
+
+
 @pytest.mark.parametrize("form", ["yaml", "json"])
 def test_files_declare_it_too(tmp_path, form):
     text = {"yaml": "name: bowl\nmetrics: [loss]\nparameters: [{name: x, type: int, bounds: [1, 3]}]\n"}

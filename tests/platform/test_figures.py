@@ -18,69 +18,20 @@ from heliostat.figures import (
     trade_offs,
     training_curves,
 )
+from heliostat.figures.marks import MOST_MARKS
 from heliostat.figures.numbers import compact, label, rounded, short
 from heliostat.figures.parameter_space import MOST_AXES
 from heliostat.figures.scale import scale
 from heliostat.figures.theme import ACCENT, DARK
-from heliostat.metrics import Metrics, guardrail, maximize, minimize
+from heliostat.metrics import Metrics, guardrail, minimize
 from heliostat.space import Double, Space
-from heliostat.testing.synthetic import in_state, single_spec, vision_runs, vision_spec
+from heliostat.testing.degenerate import CASES, wide
+from heliostat.testing.synthetic import single_spec, vision_runs, vision_spec
 from heliostat.trial import Measurement, Run, State
 
 
 def named(card, name):
     return next(trace for trace in card.figure["data"] if trace.get("name") == name)
-
-
-def wide(count):
-    """50 parameters, one objective."""
-    space = Space(tuple(Double(f"p{place}", 0, 1) for place in range(50)))
-    spec = ExperimentSpec(name="wide", space=space, metrics=Metrics((minimize("loss"),)))
-    runs = [
-        Run(
-            number=number,
-            state=State.COMPLETED,
-            assignments={f"p{place}": (number * (place + 1) % 17) / 17 for place in range(50)},
-            values={"loss": Measurement(number % 7)},
-        )
-        for number in range(1, count + 1)
-    ]
-    return spec, runs
-
-
-def extreme(factor):
-    spec = ExperimentSpec(
-        name="extreme",
-        space=Space((Double("x", 0, 1),)),
-        metrics=Metrics((minimize("a"), maximize("b"), guardrail("c", at_most=5 * factor))),
-        budget=50,
-    )
-    runs = []
-    for number in range(1, 20):
-        numbers = {"a": number * factor, "b": -number * factor, "c": (number % 9) * factor}
-        values = {name: Measurement(value) for name, value in numbers.items()}
-        runs.append(Run(number=number, state=State.COMPLETED, assignments={"x": number / 20}, values=values))
-    return spec, runs
-
-
-CASES = {
-    "rich": lambda: (vision_spec(), vision_runs(60)),
-    "single": lambda: (single_spec(), vision_runs(60)),
-    "no guardrail": lambda: (single_spec(with_guardrail=False), vision_runs(60)),
-    "0": lambda: (vision_spec(), []),
-    "1": lambda: (vision_spec(), vision_runs(1)),
-    "2": lambda: (vision_spec(), vision_runs(2)),
-    "failed": lambda: (vision_spec(), in_state(vision_runs(20), State.FAILED)),
-    "active": lambda: (vision_spec(), in_state(vision_runs(20), State.ACTIVE)),
-    "infeasible": lambda: (
-        vision_spec(),
-        [run for run in vision_runs(90) if run.numbers.get("latency_ms", 0) > 20],
-    ),
-    "no curves": lambda: (vision_spec(), [replace(run, curve=()) for run in vision_runs(20)]),
-    "50 parameters": lambda: wide(260),
-    "tiny": lambda: extreme(1e-300),
-    "huge": lambda: extreme(1e306),
-}
 
 
 def numbers_in(value):
@@ -244,3 +195,18 @@ def test_each_colour_has_a_dark_partner():
     figures = json.dumps([card.figure for card in overview(vision_spec(), vision_runs(60))])
     used = {f"#{part[:6]}" for part in figures.split('"#')[1:]}
     assert used <= set(DARK)
+
+
+def test_of_many_runs_evenly_spaced_ones_are_drawn_and_none_of_the_front_is_lost():
+    runs = [
+        Run(id=n, number=n, assignments={}, values={name: Measurement(1.0 + n) for name in ("a", "b")},
+            state=State.COMPLETED)
+        for n in range(1, 4001)
+    ]  # fmt: skip
+    spec = ExperimentSpec(
+        "many", Space((Double("x", 0, 1),)), Metrics((minimize("a"), minimize("b"))), budget=9
+    )
+    traces = {trace.get("name"): trace for trace in trade_off(spec, runs, "a", "b").figure["data"]}
+    marks = traces[f"feasible ({MOST_MARKS} of 4000)"]
+    assert (marks["customdata"][0], marks["customdata"][-1], len(set(marks["x"]))) == (1, 4000, MOST_MARKS)
+    assert traces["Pareto front"]["customdata"] == [1]

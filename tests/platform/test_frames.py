@@ -1,5 +1,7 @@
 """Runs as data frames, CSV and Parquet, and back into the log."""
 
+import csv
+import io
 import math
 
 import pandas as pd
@@ -19,7 +21,7 @@ SPEC = {
     "metrics": ["loss"],
 }
 ODD = [1, 2.5, "adam", "3", "true", "", True, 2**60, 2**70, [1, 2], {"a": None}, math.inf, "nan", '"q"',
-       "a\nb,c;", "[1]", " 7 ", "\ud800", "1_000", "雪"]  # fmt: skip
+       "a\nb,c;", "[1]", " 7 ", "\ud800", "1_000", "雪", "=1+1", "-x", "+", "@a"]  # fmt: skip
 
 
 @pytest.fixture
@@ -138,6 +140,22 @@ def test_files_keep_missing_apart_from_nan(log, tmp_path):
     lines = frames.csv_text(log.runs()).splitlines()
     place = lines[0].split(",").index("metrics.loss")
     assert [line.split(",")[place] for line in lines[1:]] == ["nan", ""]
+
+
+def test_a23_no_spreadsheet_runs_a_cell(log):
+    """A23 of the attack cases; what is defused is read back as it was by the test above."""
+    texts = ["=1+1", "+cmd|' /C calc'!A0", "-2+3", "@SUM(A1)", "\t=1", "\r=1", '=HYPERLINK("x")']
+    for text in texts:
+        log.apply(CreateRun(None, {"x": text}, time=1.0, name=text, metadata={"note": text}))
+    _, *rows = csv.reader(io.StringIO(frames.csv_text(log.runs())))
+    cells = [
+        cell
+        for row in rows
+        for cell in row
+        if any(text in cell for text in ("=1", "cmd", "2+3", "SUM", "HYP"))
+    ]
+    assert len(cells) >= 3 * len(texts)
+    assert {cell[0] for cell in cells} == {'"'}
 
 
 def test_other_programs_read_the_files(filled, tmp_path):

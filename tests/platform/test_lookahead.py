@@ -24,7 +24,7 @@ class Slow:
         self.gate.set()
 
     def suggest(self, spec, history, count, rng):
-        assert self.gate.wait(30)
+        assert self.gate.wait(60)
         self.asked.append(len(history.completed))
         self.threads.add(threading.current_thread().name)
         shift = sum(run.numbers["loss"] for run in history.completed)
@@ -48,7 +48,7 @@ def replayed(log, run, searcher):
 
 
 def until(is_so):
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + 60
     while not is_so():
         assert time.monotonic() < deadline
         time.sleep(0.005)

@@ -104,6 +104,7 @@ def test_a_run_whose_worker_dies_is_tried_again_as_the_same_run(ray_cluster, log
     ]
 
 
+@pytest.mark.slow
 def test_a_run_that_always_kills_its_worker_fails_after_three_attempts(ray_cluster, log_url):
     result = experiment(log_url, budget=1).sweep(trainables.always_dies, parallel=1)
     assert [(str(run.state), run.failure.kind, run.attempt) for run in result.runs] == [
@@ -170,6 +171,7 @@ def wait_for_ended_runs(log_url, driver, count, deadline=120):
     pytest.fail(f"the sweep never ended {count} runs: {driver.communicate(timeout=10)}")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("how", ["ctrl-c", "kill -9"])
 def test_a_sweep_goes_on_where_its_log_ends(log_url, how):
     driver = start(log_url)

@@ -12,16 +12,22 @@ from heliostat.errors import HeliostatError
 
 COMMANDS = {
     "best": "heliostat.cli.best",
+    "cluster": "heliostat.cli.cluster",
     "demo": "heliostat.cli.demo",
     "doctor": "heliostat.cli.doctor",
     "export": "heliostat.cli.export",
+    "figure": "heliostat.cli.figure",
     "import": "heliostat.cli.import_",
     "log": "heliostat.cli.log",
     "ls": "heliostat.cli.ls",
     "mlflow": "heliostat.cli.mlflow",
     "queue": "heliostat.cli.queue",
+    "report": "heliostat.cli.report",
     "run": "heliostat.cli.run",
+    "serve": "heliostat.cli.serve",
     "show": "heliostat.cli.show",
+    "token": "heliostat.cli.token",
+    "watch": "heliostat.cli.watch",
 }
 
 USAGE_ERROR = 2

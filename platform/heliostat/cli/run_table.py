@@ -52,7 +52,7 @@ def print_runs(runs: Sequence[Run], shown: Sequence[Field] | None) -> None:
 
 def follow(log: RunLog, draw: Callable[[], None]) -> None:
     """Draw now and after every event, until Ctrl-C."""
-    seen = last_event(log)
+    seen = log.last_event()
     try:
         while True:
             if sys.stdout.isatty():
@@ -62,23 +62,9 @@ def follow(log: RunLog, draw: Callable[[], None]) -> None:
             before = seen
             while seen == before:
                 time.sleep(PAUSE)
-                seen = last_event(log, seen)
+                seen = log.last_event()
     except KeyboardInterrupt:
         return
-
-
-def last_event(log: RunLog, after: int = 0) -> int:
-    """The place of the last event, by doubling and halving steps; at least `after`."""
-    if not log.events(after, 1):
-        return after
-    step = 1
-    while log.events(after + step, 1):
-        step *= 2
-    low, high = after + step // 2, after + step
-    while low < high:  # nothing follows `high`, something may follow `low`
-        middle = (low + high) // 2
-        low, high = (middle + 1, high) if log.events(middle, 1) else (low, middle)
-    return high
 
 
 def _default_columns(runs: Sequence[Run]) -> dict[str, list[Any]]:

@@ -10,8 +10,9 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from heliostat.analysis import Standing, hypervolume, non_dominated, standing
+from heliostat.analysis import Standing, hypervolume, new_places, standing
 from heliostat.analysis.best import gains
+from heliostat.analysis.domination import joined
 from heliostat.analysis.progress import reference_point
 from heliostat.experiment import ExperimentSpec
 from heliostat.trial import Measurement, Run, State
@@ -34,9 +35,6 @@ the worst one says how bad the space can be and not where the search came from."
 
 FEWEST_REPEATS = 3
 """Degrees of freedom before repeated runs tell the noise."""
-
-REACH = 0.15
-"""A satisfactory run shows nothing new closer to a known one than this share of their region's diagonal."""
 
 DESIGN = "initial design"
 """How searchers explain points that were planned before anything was known: they do not try to win."""
@@ -127,12 +125,12 @@ def _volume(spec: ExperimentSpec, ended: tuple[Run, ...], feasible: Sequence[Run
     points, _ = boxed(spec, careful)
     front, volumes = np.empty((0, points.shape[1])), [0.0]
     for point in points:
-        if not np.any(np.all(front >= point, axis=1)):
-            front = np.vstack([front, point])
-            front = front[non_dominated(front)]
-            volumes.append(hypervolume(front, np.zeros(len(point))))
-        else:
+        grown = joined(front, point)
+        if grown is None:
             volumes.append(volumes[-1])
+            continue
+        front = grown
+        volumes.append(hypervolume(front, np.zeros(len(point))))
     levels = np.array(volumes[1:])
     unit = MEANINGFUL_VOLUME * float(levels[-1])
     return _climbed("hypervolume", ended, feasible, levels, unit, np.zeros(len(levels)))
@@ -164,10 +162,6 @@ def _pessimistic(spec: ExperimentSpec, run: Run) -> Run:
 def _coverage(spec: ExperimentSpec, ended: tuple[Run, ...], feasible: Sequence[Run]) -> Record:
     """Places found so far that are far from all satisfactory ones before them."""
     units = np.array([spec.space.encode(run.assignments) for run in feasible])
-    reach = REACH * float(np.linalg.norm(np.ptp(units, axis=0)))
-    places, levels = [units[0]], [1.0]
-    for unit in units[1:]:
-        if np.linalg.norm(np.array(places) - unit, axis=1).min() > reach:
-            places.append(unit)
-        levels.append(float(len(places)))
-    return _climbed("coverage", ended, feasible, np.array(levels), 0.0, np.zeros(len(levels)))
+    is_new = np.isin(np.arange(len(units)), new_places(units))
+    levels = np.cumsum(is_new, dtype=float)
+    return _climbed("coverage", ended, feasible, levels, 0.0, np.zeros(len(levels)))

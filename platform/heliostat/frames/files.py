@@ -11,7 +11,7 @@ import io
 import json
 import os
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -65,12 +65,14 @@ def csv_text(runs: Sequence[Run]) -> str:
     return buffer.getvalue()
 
 
-def parquet_bytes(runs: Sequence[Run]) -> bytes:
-    """Runs as the content of a Parquet file."""
+def parquet_bytes(runs: Sequence[Run], names: Collection[str] | None = None) -> bytes:
+    """Runs as the content of a Parquet file; with `names`, only these columns, where the runs have them."""
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    fields, arrays = zip(*(_column(name, of) for name, of in columns(runs).items()), strict=True)
+    found = columns(runs)
+    chosen = found if names is None else {name: found[name] for name in names if name in found}
+    fields, arrays = zip(*(_column(name, of) for name, of in chosen.items()), strict=True)
     buffer = io.BytesIO()
     pq.write_table(pa.Table.from_arrays(list(arrays), schema=pa.schema(fields)), buffer)
     return buffer.getvalue()

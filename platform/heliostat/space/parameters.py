@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import KW_ONLY, dataclass
+from functools import cached_property
 from typing import Any, ClassVar
 
 from heliostat import schema
@@ -58,7 +59,7 @@ class Double:
         if self.default_value is not None:
             _settle(self, "default_value", self.check(self.default_value, f"{self.name}.default_value"))
 
-    @property
+    @cached_property
     def bounds(self) -> tuple[float, float]:
         """Lowest and highest value."""
         return _bounds(self)
@@ -74,7 +75,7 @@ class Double:
         if self.grid is not None:
             return _bin_centre(_nearest(self.grid, float(value)), len(self.grid))
         low, high = self.bounds
-        return _clip(_scaled(float(value), low, high, self.log))
+        return _place(float(value), low, high, self.log)
 
     def from_unit(self, unit: float) -> float:
         """The value at a place in [0, 1]."""
@@ -108,7 +109,7 @@ class Int:
         if self.default_value is not None:
             _settle(self, "default_value", self.check(self.default_value, f"{self.name}.default_value"))
 
-    @property
+    @cached_property
     def bounds(self) -> tuple[int, int]:
         """Lowest and highest value."""
         low, high = _bounds(self)
@@ -125,7 +126,7 @@ class Int:
         if self.grid is not None:
             return _bin_centre(_nearest(self.grid, float(value)), len(self.grid))
         low, high = self.bounds
-        return _clip(_scaled(float(value), low - 0.5, high + 0.5, self.log))
+        return _place(float(value), low - 0.5, high + 0.5, self.log)
 
     def from_unit(self, unit: float) -> int:
         """The integer whose bin holds a place in [0, 1]."""
@@ -303,16 +304,15 @@ def _bin_centre(index: int, count: int) -> float:
     return (index + 0.5) / count
 
 
-def _clip(unit: float) -> float:
-    return min(max(unit, 0.0), 1.0)
-
-
-def _scaled(value: float, low: float, high: float, log: bool) -> float:
+def _place(value: float, low: float, high: float, log: bool) -> float:
+    """The place of a value between the bounds, in [0, 1]; one function, it runs for each value of a log."""
     if log:
         if value <= 0:
             return 0.0
-        return (math.log10(value) - math.log10(low)) / (math.log10(high) - math.log10(low))
-    return (value - low) / (high - low) if math.isfinite(high - low) else value / high / 2 + 0.5
+        unit = (math.log10(value) - math.log10(low)) / (math.log10(high) - math.log10(low))
+    else:
+        unit = (value - low) / (high - low) if math.isfinite(high - low) else value / high / 2 + 0.5
+    return 0.0 if unit < 0.0 else 1.0 if unit > 1.0 else unit
 
 
 def _unscaled(unit: float, low: float, high: float, log: bool) -> float:

@@ -13,9 +13,10 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Literal
 
 import pytest
@@ -41,9 +42,13 @@ def executable() -> str | None:
     return next((path for name in EXECUTABLES if (path := shutil.which(name))), None)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def chromium() -> Iterator[Browser]:
-    """A headless Chromium; skips without one, but fails where the environment variable ``CI`` is set."""
+    """A headless Chromium; skips without one, but fails where the environment variable ``CI`` is set.
+
+    One a module: as long as Playwright is open, its event loop counts as running in the main thread, and
+    ``asyncio.run`` refuses to work there.
+    """
     path = executable()
     if path is None:
         reason = "no Chromium found; install Debian's package chromium"
@@ -106,6 +111,7 @@ def watched_page(
     width: int = 1280,
     height: int = 900,
     ready: bool = True,
+    cookies: Mapping[str, str] = MappingProxyType({}),
 ) -> Iterator[tuple[Page, Watch]]:
     """A page at `url` and what it did.
 
@@ -117,8 +123,11 @@ def watched_page(
         width: Of the window, in CSS pixels.
         height: Of the window, in CSS pixels.
         ready: Wait until its body has ``data-ready``.
+        cookies: That the browser has for `url`.
     """
     context = browser.new_context(color_scheme=scheme, viewport={"width": width, "height": height})
+    origin = "/".join(url.split("/", 3)[:3])  # with a longer address they would hold below it only
+    context.add_cookies([{"name": name, "value": value, "url": origin} for name, value in cookies.items()])
     page = context.new_page()
     watch = Watch((url, *allowed))
     watch.attach(page)

@@ -27,7 +27,7 @@ def vision_spec(*, budget: int = 80) -> ExperimentSpec:
             Int("width", 16, 256, log=True),
             Double("dropout", 0.0, 0.6),
             Categorical("activation", ("relu", "gelu", "silu")),
-            Double("momentum", 0.5, 0.99, conditions={"optimizer": "sgd"}),  # type: ignore[arg-type]
+            Double("momentum", 0.5, 0.99, conditions=(("optimizer", ("sgd",)),)),
         ),
         conditionals=(Conditional("optimizer", ("sgd", "adam")),),
     )

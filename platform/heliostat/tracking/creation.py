@@ -10,13 +10,14 @@ from pathlib import Path
 from typing import Any
 
 from heliostat.ports import RunLog
+from heliostat.processes import this_process
 from heliostat.tracking import given
 from heliostat.tracking.capture.background import once
 from heliostat.tracking.capture.machine import user
 from heliostat.tracking.capture.parts import Parts, read_parts
 from heliostat.tracking.capture.session import CaptureSession
 from heliostat.tracking.farewell import end_with_process
-from heliostat.tracking.left_behind import PROCESS, end_left_behind, this_process
+from heliostat.tracking.left_behind import PROCESS, end_left_behind
 from heliostat.tracking.projects import log_of, present_project
 from heliostat.tracking.run_context import RunContext
 from heliostat.trial import Run

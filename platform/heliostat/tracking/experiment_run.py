@@ -97,7 +97,7 @@ class RunHandle(RunRecording):
         text = "".join(traceback.format_exception(kind, error, trace))
         message = f"{type(error).__name__}: {error}"
         if self.state.is_open:
-            self._engine.finish(self.id, ends.raised(reported, "user_error", message, text), wait=True)
+            self._engine.finish(self.id, ends.broken(reported, error, message, text), wait=True)
         logger.warning("run %d failed: %s", self.number, message)
         return not self._stop_on_error
 
@@ -105,14 +105,7 @@ class RunHandle(RunRecording):
         return f"<run {self.number} ({self.state}): {dict(self.params)}>"
 
     def _write(self, write: Write) -> Future[Reply]:
-        future = self._engine.log.submit(write)
-        future.add_done_callback(self._note_error)
-        return future
-
-    def _note_error(self, future: Future[Reply]) -> None:
-        error = future.exception()
-        if isinstance(error, Exception) and self._engine.write_error is None:
-            self._engine.write_error = error
+        return self._engine.sending.send(write)
 
     def _report(self, values: Mapping[str, Any], step: int | None = None) -> None:
         self._engine.observe(self.id, values, step=step)

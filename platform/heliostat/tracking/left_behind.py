@@ -6,26 +6,19 @@ behind as lost. Runs of experiments are the business of the engine, which tries 
 
 from __future__ import annotations
 
-import os
-import socket
 import time
-from pathlib import Path
 
 from heliostat.errors import Conflict
 from heliostat.ports import RunLog
+from heliostat.processes import is_gone
 from heliostat.query import RunQuery, read_where
 from heliostat.trial import Failure, Run, State
 from heliostat.writes import FinishRun
 
 PROCESS = "process"
-"""Where ``dev_metadata`` says it: machine, process id, and when the process began (in the kernel's ticks)."""
+"""Where ``dev_metadata`` says it."""
 
 _REASON = "its process ended without a word"
-
-
-def this_process() -> list[str | int]:
-    """What identifies this process for as long as its machine is up."""
-    return [socket.gethostname(), os.getpid(), _beginning(os.getpid())]
 
 
 def end_left_behind(log: RunLog) -> list[Run]:
@@ -43,25 +36,4 @@ def end_left_behind(log: RunLog) -> list[Run]:
 
 
 def _is_left_behind(run: Run) -> bool:
-    said = run.dev_metadata.get(PROCESS)
-    if not isinstance(said, (list, tuple)) or len(said) != 3 or said[0] != socket.gethostname():
-        return False
-    return bool(_beginning(int(said[1])) != said[2])
-
-
-def _beginning(process: int) -> int:
-    """When a process began; 0 if there is none, -1 where the system does not say."""
-    try:
-        stat = Path(f"/proc/{process}/stat").read_text(encoding="utf-8", errors="replace")
-        # The name in parentheses may hold anything. The state follows (Z and X: dead), 19 later the start.
-        fields = stat.rpartition(")")[2].split()
-        return 0 if fields[0] in "ZX" else int(fields[19])
-    except FileNotFoundError:
-        pass
-    try:
-        os.kill(process, 0)
-    except ProcessLookupError:
-        return 0
-    except OSError:
-        return -1
-    return -1
+    return is_gone(run.dev_metadata.get(PROCESS))

@@ -298,4 +298,4 @@ def outcome_of(error: BaseException | None) -> Outcome:
     if not isinstance(error, Exception):
         return ends.cancelled({}, type(error).__name__)
     text = "".join(traceback.format_exception(type(error), error, error.__traceback__))
-    return ends.raised({}, "user_error", f"{type(error).__name__}: {error}", text)
+    return ends.broken({}, error, f"{type(error).__name__}: {error}", text)

@@ -5,12 +5,11 @@ from __future__ import annotations
 import getpass
 import os
 import shlex
-import shutil
 import socket
 import sys
 from typing import Any
 
-from heliostat.tracking.capture.programs import answer_of
+from heliostat.tracking.capture.gpus import seen
 
 LONGEST_COMMAND = 10_000
 _MEBIBYTE = 2**20
@@ -45,11 +44,7 @@ def command_facts(words: list[str]) -> dict[str, Any]:
 
 def gpus() -> list[str]:
     """Names of NVIDIA's GPUs; empty without its driver."""
-    program = shutil.which("nvidia-smi")
-    if program is None:
-        return []
-    question = [program, "--query-gpu=name", "--format=csv,noheader"]
-    return [line.strip() for line in (answer_of(question, seconds=10.0) or "").splitlines() if line.strip()]
+    return [gpu.name for gpu in seen()]
 
 
 def peak_memory_mb(of_children: bool = False) -> float | None:

@@ -1,0 +1,55 @@
+"""``heliostat report``: an experiment's report, for those who run it or for those who decide."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import click
+
+from heliostat.cli.options import existing_log, log_option
+
+
+@click.command()
+@click.argument("experiment", type=int)
+@click.option("--format", "form", type=click.Choice(["html", "markdown"]), default="html", show_default=True)
+@click.option(
+    "--metrics", is_flag=True, help="One page for stakeholders: question, answer, evidence, caveats."
+)
+@click.option("--title", help="Instead of project and name.")
+@click.option("--comment", default="", help="Your words above the report; '-' reads standard input.")
+@click.option("-o", "--output", type=click.Path(path_type=Path), help="File; '-' is standard output.")
+@log_option
+def command(
+    experiment: int,
+    form: str,
+    metrics: bool,
+    title: str | None,
+    comment: str,
+    output: Path | None,
+    log_url: str | None,
+) -> None:
+    """Write a report of an experiment as it is now.
+
+    HTML goes to heliostat-ID.html (or -metrics.html), Markdown to standard output, unless -o is given. A
+    browser prints the HTML as PDF; the file needs nothing else and never changes.
+    """
+    from heliostat.report import save
+    from heliostat.reports import metrics_text, report_text
+
+    log = existing_log(log_url)
+    words = sys.stdin.read() if comment == "-" else comment
+    if metrics:
+        text = metrics_text(log, experiment, form=form, title=title, comment=words)
+    else:
+        text = report_text(log, experiment, form=form, title=title, comment=words, log_url=log.url)
+    suffix = "-metrics" if metrics else ""
+    target = output or Path(f"heliostat-{experiment}{suffix}.html" if form == "html" else "-")
+    if str(target) == "-":
+        click.echo(text.encode("utf-8", "replace"), nl=False)
+        return
+    try:
+        save(target, text)
+    except OSError as error:
+        raise click.FileError(str(target), error.strerror or str(error)) from None
+    click.echo(f"wrote {target}", err=True)
