@@ -39,6 +39,7 @@ from heliostat_trackers.columns import plain_text
 from heliostat_trackers.curve_writes import log_checkpoints
 from heliostat_trackers.effects import Effect
 from heliostat_trackers.experiment_writes import change_experiment, create_experiment, open_session
+from heliostat_trackers.memory import Known
 from heliostat_trackers.messages import Message
 from heliostat_trackers.prepared import Prepared
 from heliostat_trackers.project_writes import (
@@ -118,7 +119,12 @@ def apply(connection: Connection, write: Write, *, digest: str, now: float) -> R
 
 
 def apply_new(
-    connection: Connection, writes: Sequence[tuple[Write, str]], *, now: float, is_all: bool = False
+    connection: Connection,
+    writes: Sequence[tuple[Write, str]],
+    *,
+    now: float,
+    known: Known | None = None,
+    is_all: bool = False,
 ) -> list[Reply]:
     """:func:`apply` for several writes with their digests, whose keys are new.
 
@@ -129,15 +135,16 @@ def apply_new(
         connection: In a transaction that excludes other writers.
         writes: What to do.
         now: The writer's time.
+        known: What need not be read (:class:`heliostat_trackers.unit_of_work.UnitOfWork`).
         is_all: Whether nothing else belongs to the transaction; then it may be committed here.
     """
-    unit, closing = UnitOfWork(connection), Message(connection)
+    unit, closing = UnitOfWork(connection, known), Message(connection)
     unit.expect(
         (write.run for write, _ in writes if isinstance(write, _ABOUT_RUNS)),
         (write.experiment for write, _ in writes if isinstance(write, CreateRun) and write.experiment),
     )
     effects = [_effect_of(unit, write) for write, _ in writes]
-    first = unit.next_event()
+    first = unit.add_events(len(writes))
     unit.settle(closing)
     replies, rows = [], []
     for seq, ((write, digest), effect) in enumerate(zip(writes, effects, strict=True), first):

@@ -10,10 +10,11 @@ from sqlalchemy import Connection, delete, func, insert, select
 from heliostat.errors import InvalidValue
 from heliostat.writes import LARGEST_FILE, AddFile, LogLateValues, LogText
 from heliostat_trackers.effects import Effect, inserted_id
+from heliostat_trackers.memory import FoundRun
 from heliostat_trackers.points import metric_ids, stored_number
 from heliostat_trackers.run_writes import effect_of
 from heliostat_trackers.tables import file_contents, files, late_values, texts
-from heliostat_trackers.unit_of_work import FoundRun, UnitOfWork
+from heliostat_trackers.unit_of_work import UnitOfWork
 from heliostat_trackers.upserts import insert_or_replace
 
 _LATE = insert_or_replace(late_values, "value", "stddev")

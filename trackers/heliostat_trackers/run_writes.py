@@ -29,9 +29,10 @@ from heliostat_trackers.columns import (
     tags_text,
 )
 from heliostat_trackers.effects import Effect
+from heliostat_trackers.memory import FoundRun
 from heliostat_trackers.suggestion_writes import close_suggestion, refuse_unqueued
 from heliostat_trackers.tables import experiments, runs
-from heliostat_trackers.unit_of_work import FoundRun, UnitOfWork
+from heliostat_trackers.unit_of_work import UnitOfWork
 
 RunWrite = (
     StartRun
@@ -58,7 +59,7 @@ def create_run(unit: UnitOfWork, write: CreateRun) -> Effect:
         StaleSession: A newer session has taken over.
         Conflict: The suggestion it takes up is not in the queue, or another run was made meanwhile.
     """
-    project, number = write.project, 0
+    project, number, epoch = write.project, 0, None
     if write.experiment is None:
         unit.project(project, write.time)
     else:
@@ -70,8 +71,8 @@ def create_run(unit: UnitOfWork, write: CreateRun) -> Effect:
             remedy = "Read the runs again and propose anew."
             raise Conflict(rule, given=write.after, remedy=remedy, code=OVERTAKEN)
         experiment.last += 1
-        project, number = experiment.project, experiment.last
-    id = unit.add_run({"project": project, "number": number, **_new_row(write)})
+        project, number, epoch = experiment.project, experiment.last, experiment.epoch
+    id = unit.add_run({"project": project, "number": number, **_new_row(write)}, epoch)
     body: dict[str, Any] = {"number": number, "state": State.ACTIVE.value}
     if write.suggestion is not None:
         unit.settle()  # the suggestion's row points at the run's

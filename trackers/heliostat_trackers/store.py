@@ -92,8 +92,7 @@ class SqlRunLog:
             StorageError: The write is not durable; it may be sent again with the same key.
             InvalidValue: The write holds something that has no stored form.
         """
-        self._writer.refuse_own_thread()
-        return self._writer.submit(write).result()
+        return self._writer.apply(write)
 
     def experiments(self, project: str | None = None) -> list[ExperimentRecord]:
         """All experiments (of a project), oldest first."""

@@ -1,4 +1,4 @@
-"""What a batch of writes reads once, changes in memory and writes once.
+"""What a batch of writes reads once at most, changes in memory and writes once.
 
 Eight writes that wait together would be thirty statements one by one; so they are seven, which matters most
 where each is a round trip to a server. Works only inside one transaction that excludes other writers, and
@@ -10,8 +10,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any
 
 from sqlalchemy import Connection, bindparam, column, func, insert, select
 from sqlalchemy.dialects.postgresql import ARRAY
@@ -19,34 +18,11 @@ from sqlalchemy.types import Integer
 
 from heliostat.errors import StaleSession
 from heliostat_trackers.effects import no_experiment, no_run, refuse_stale, settle_project
+from heliostat_trackers.memory import FoundExperiment, FoundRun, Known
 from heliostat_trackers.messages import Message
 from heliostat_trackers.points import Point, insert_points, metric_ids
 from heliostat_trackers.prepared import Changes, Prepared
 from heliostat_trackers.tables import checkpoints, events, experiments, runs
-
-
-class FoundRun(NamedTuple):
-    """What the writes about a run need to know of it."""
-
-    id: int
-    experiment: int | None
-    number: int
-    state: str
-    values: str
-    end_reason: str
-    attempt: int
-    metadata: str
-    epoch: int | None
-
-
-@dataclass
-class FoundExperiment:
-    """What creating runs needs to know of an experiment; `last` is the number of its last run."""
-
-    epoch: int
-    project: str
-    last: int
-
 
 _RUN = select(
     runs.c.id,
@@ -90,7 +66,7 @@ _LAST = Prepared(
 )
 _INSERT = Prepared(insert(runs))
 _CHANGES = Changes(runs)
-_OVERLAID = frozenset(FoundRun._fields)
+_OF_RUNS = tuple(name for name in FoundRun._fields if name not in {"id", "epoch"})
 
 
 class UnitOfWork:
@@ -100,17 +76,22 @@ class UnitOfWork:
 
     Args:
         connection: In a transaction that excludes other writers.
+        known: What need not be read. It is kept up to date, and true once the transaction is durable; should
+            it not become so, nobody may use it again.
     """
 
-    def __init__(self, connection: Connection) -> None:
+    def __init__(self, connection: Connection, known: Known | None = None) -> None:
         self.connection = connection
-        self._last: tuple[int, int] | None = None
-        self._forget()
+        self._known = known or Known()
+        self._projects: set[str] = set()
+        self._added: list[dict[str, Any]] = []
+        self._changed: dict[int, dict[str, Any]] = {}
+        self._points: dict[Point, tuple[float | None, float]] = {}
 
     def expect(self, ids: Iterable[int] = (), experiments: Iterable[int] = ()) -> None:
         """Read these runs and experiments now, together; unknown ones are left to who asks for them."""
         message, places = Message(self.connection), dict[int, int]()
-        wanted = sorted({int(id) for id in ids} - self._runs.keys())
+        wanted = sorted({int(id) for id in ids} - self._known.runs.keys())
         if len(wanted) == 1:
             message.ask(_ONE, {"sought": wanted[0]})
         elif wanted:
@@ -118,18 +99,18 @@ class UnitOfWork:
             sought = json.dumps(wanted) if dialect == "sqlite" else wanted
             message.ask(_SOUGHT[dialect], {"sought": sought})
         for id in dict.fromkeys(experiments):
-            if id not in self._experiments:
+            if id not in self._known.experiments:
                 places[id] = message.ask(_EXPERIMENT, {"sought": id})
-        last = message.ask(_LAST, {}) if self._last is None else None
+        last = message.ask(_LAST, {}) if self._known.last is None else None
         found = message.send()
         for row in found[0] if wanted else ():
-            self._runs[row[0]] = FoundRun(*row)
+            self._known.runs[row[0]] = FoundRun(*row)
         for id, place in places.items():
             for epoch, project, number in found[place]:
-                self._experiments[id] = FoundExperiment(epoch, project, number or 0)
+                self._known.experiments[id] = FoundExperiment(epoch, project, number or 0)
         if last is not None:
             event, run = found[last][0]
-            self._last = int(event or 0), int(run or 0)
+            self._known.last = int(event or 0), int(run or 0)
 
     def run(self, id: int, *, epoch: int | None = None, attempt: int | None = None) -> FoundRun:
         """A run as it now is, for a write of this session and attempt.
@@ -139,7 +120,7 @@ class UnitOfWork:
             StaleSession: A newer session, or a later attempt, has taken over.
         """
         self.expect([id])
-        found = self._runs.get(id)
+        found = self._known.runs.get(id)
         if found is None:
             raise no_run(id)
         refuse_stale(epoch, found.epoch, found.experiment)
@@ -156,7 +137,7 @@ class UnitOfWork:
             StaleSession: A newer session has taken over.
         """
         self.expect(experiments=[id])
-        found = self._experiments.get(id)
+        found = self._known.experiments.get(id)
         if found is None:
             raise no_experiment(id)
         refuse_stale(epoch, found.epoch, id)
@@ -168,25 +149,27 @@ class UnitOfWork:
             settle_project(self.connection, name, time)
             self._projects.add(name)
 
-    def add_run(self, row: Mapping[str, Any]) -> int:
-        """A new run's id; all rows of a batch have the same columns."""
-        event, run = self._lasts()
-        self._last = event, run + 1
-        self._added.append({"id": run + 1, **row})
-        return run + 1
+    def add_run(self, row: Mapping[str, Any], epoch: int | None = None) -> int:
+        """A new run's id; all rows of a batch have the same columns. `epoch` is its experiment's."""
+        event, last = self._lasts()
+        id = last + 1
+        self._known.last = event, id
+        self._added.append({"id": id, **row})
+        self._known.runs[id] = FoundRun(id=id, epoch=epoch, **{name: row[name] for name in _OF_RUNS})
+        return id
 
     def change_run(self, found: FoundRun, changes: Mapping[str, Any]) -> None:
         """Set columns of a run; :meth:`run` knows of it at once."""
         self._changed.setdefault(found.id, {}).update(changes)
-        seen = {name: value for name, value in changes.items() if name in _OVERLAID}
-        self._runs[found.id] = found._replace(**seen)
+        seen = {name: value for name, value in changes.items() if name in _OF_RUNS}
+        self._known.runs[found.id] = found._replace(**seen)
 
     def metrics(self, names: Iterable[str]) -> dict[str, int]:
         """The small integers that stand for metrics."""
         wanted = set(names)
-        if new := wanted - self._metrics.keys():
-            self._metrics |= metric_ids(self.connection, new)
-        return self._metrics
+        if new := wanted - self._known.metrics.keys():
+            self._known.metrics |= metric_ids(self.connection, new)
+        return self._known.metrics
 
     def add_points(self, points: Mapping[Point, tuple[float | None, float]]) -> None:
         """Points of curves; the last value for the same place counts."""
@@ -198,15 +181,18 @@ class UnitOfWork:
         gathered = [point.step for point in self._points if point[:2] == (run.id, run.attempt)]
         return max([*gathered, (stored[0] if stored else None) or 0])
 
-    def next_event(self) -> int:
-        """The number of the next event."""
-        return self._lasts()[0] + 1
+    def add_events(self, count: int) -> int:
+        """The number of the first of so many new events."""
+        event, run = self._lasts()
+        self._known.last = event + count, run
+        return event + 1
 
     def settle(self, message: Message | None = None) -> None:
-        """Write all that was changed, and forget what was read.
+        """Write all that was changed; without a message, other statements may then change the same rows.
 
         Args:
-            message: Takes along what the caller will send; without one the tables are up to date now.
+            message: Takes along what the caller will send as the end of the batch; without one the tables are
+                up to date now, and what was read of them is forgotten.
         """
         sent = message or Message(self.connection)
         if self._added:
@@ -218,18 +204,12 @@ class UnitOfWork:
             sent.send()
         if self._points:
             insert_points(self.connection, self._points)
-        self._forget()
+        self._known.prune([*self._changed, *(row["id"] for row in self._added)])
+        if message is None:
+            self._known.forget_rows()
+        self._added, self._changed, self._points = [], {}, {}
 
     def _lasts(self) -> tuple[int, int]:
-        if self._last is None:
+        if self._known.last is None:
             self.expect()
-        return self._last or (0, 0)
-
-    def _forget(self) -> None:
-        self._runs: dict[int, FoundRun] = {}
-        self._experiments: dict[int, FoundExperiment] = {}
-        self._metrics: dict[str, int] = {}
-        self._projects: set[str] = set()
-        self._added: list[dict[str, Any]] = []
-        self._changed: dict[int, dict[str, Any]] = {}
-        self._points: dict[Point, tuple[float | None, float]] = {}
+        return self._known.last or (0, 0)
