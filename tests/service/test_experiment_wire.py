@@ -352,3 +352,13 @@ def test_a_report_is_one_file_in_two_forms_for_two_readers(writer, nobody, core)
     assert len(set(found.values())) == 4
     assert writer.call("GET", at(core, "report") + "?format=pdf").json["field"] == "format"
     assert nobody.call("GET", at(core, "report")).status == 401
+
+
+def test_a_report_is_written_anew_when_the_experiment_has_changed(writer, core):
+    where = at(core, "report") + "?format=html"
+    observed(writer, core, 0.25, 1.5)
+    before = writer.call("GET", where).content
+    assert writer.call("GET", where).content == before  # the moment of its writing stands in it
+    observed(writer, core, 0.75, 0.5)
+    assert writer.call("GET", where).content != before
+    assert writer.call("GET", where + "&title=Another").content != writer.call("GET", where).content

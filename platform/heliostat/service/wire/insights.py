@@ -5,12 +5,12 @@ from __future__ import annotations
 from fastapi import APIRouter, Response
 
 from heliostat import schema
-from heliostat.reports import metrics_text, report_text
 from heliostat.service.calls import SharedCall, WriteCall, reply
 from heliostat.service.wire import aiexperiments, standing
 from heliostat.service.wire.fields import text
 from heliostat.service.wire.paging import flag_of, page_object
 from heliostat.service.wire.stewards import record_of
+from heliostat.service.written_reports import WrittenReports
 
 router = APIRouter(tags=["insights"])
 
@@ -79,8 +79,8 @@ async def report(
     record = await record_of(call, experiment)
     form = schema.choice(format, "format", ("html", "markdown"))
     head, words = text(title, "title", longest=200) or None, text(comment, "comment", longest=20_000)
-    write = metrics_text if flag_of(call, "metrics") else report_text
-    found = await call.read(write, call.log, record.id, form=form, title=head, comment=words)
+    reports, is_brief = call.backend.part(WrittenReports), flag_of(call, "metrics")
+    found = await call.read(reports.get, record.id, form, metrics=is_brief, title=head, comment=words)
     kind, ending = ("text/html", "html") if form == "html" else ("text/markdown", "md")
     headers = {
         "Content-Disposition": f'attachment; filename="heliostat-{record.id}.{ending}"',
