@@ -8,6 +8,7 @@ from pathlib import Path
 import click
 
 from heliostat.cli.options import existing_log, log_option
+from heliostat.registry import MIRRORS, load
 
 
 @click.command()
@@ -19,6 +20,8 @@ from heliostat.cli.options import existing_log, log_option
 @click.option("--title", help="Instead of project and name.")
 @click.option("--comment", default="", help="Your words above the report; '-' reads standard input.")
 @click.option("-o", "--output", type=click.Path(path_type=Path), help="File; '-' is standard output.")
+@click.option("--mlflow", "to_mlflow", is_flag=True, help="Store it in MLflow, as the artifact of a run.")
+@click.option("--uri", metavar="URI", help="MLflow's address; default: $MLFLOW_TRACKING_URI.")
 @log_option
 def command(
     experiment: int,
@@ -27,12 +30,15 @@ def command(
     title: str | None,
     comment: str,
     output: Path | None,
+    to_mlflow: bool,
+    uri: str | None,
     log_url: str | None,
 ) -> None:
     """Write a report of an experiment as it is now.
 
     HTML goes to heliostat-ID.html (or -metrics.html), Markdown to standard output, unless -o is given. A
-    browser prints the HTML as PDF; the file needs nothing else and never changes.
+    browser prints the HTML as PDF; the file needs nothing else and never changes. With --mlflow it goes into
+    MLflow beside the experiment's runs, and into a file only if -o is given.
     """
     from heliostat.report import save
     from heliostat.reports import metrics_text, report_text
@@ -44,6 +50,15 @@ def command(
     else:
         text = report_text(log, experiment, form=form, title=title, comment=words, log_url=log.url)
     suffix = "-metrics" if metrics else ""
+    if to_mlflow or uri:
+        name = f"report{suffix}.{'html' if form == 'html' else 'md'}"
+        spec = log.experiment(experiment).spec
+        head = title or f"Report on {spec.name}"
+        content = {name: text.encode("utf-8", "replace")}
+        place = load(MIRRORS, "mlflow_report")(log, experiment, content, title=head, uri=uri)
+        click.echo(f"{name} is at {place}", err=True)
+        if output is None:
+            return
     target = output or Path(f"heliostat-{experiment}{suffix}.html" if form == "html" else "-")
     if str(target) == "-":
         click.echo(text.encode("utf-8", "replace"), nl=False)

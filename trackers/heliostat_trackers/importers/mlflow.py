@@ -31,7 +31,7 @@ from heliostat_trackers.importers.sources import SQLITE, reading, sqlite_file, u
 if TYPE_CHECKING:
     from mlflow import MlflowClient
 
-MIRRORED = "heliostat.run"
+MIRRORED, REPORT = "heliostat.run", "heliostat.report"
 """Tag of the runs that Heliostat's own mirror wrote."""
 
 PAGE = 1000
@@ -80,7 +80,7 @@ def _found(
 ) -> Iterator[ImportedRun | Skipped]:
     for id, name in _experiments(client, source, experiment):
         for run in _runs(client, id):
-            if MIRRORED in run.data.tags and not mirrored:
+            if REPORT in run.data.tags or (MIRRORED in run.data.tags and not mirrored):
                 yield Skipped(run.info.run_id, "Heliostat wrote it there itself")
             else:
                 yield _run(client, run, name, curves)

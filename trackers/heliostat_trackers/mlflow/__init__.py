@@ -17,6 +17,7 @@ same from the command line. What becomes of what is in ``docs/mlflow.md``. Modul
     follower     goes through the log
     sole         one mirror at a time
     session      all of it together
+    reports      an experiment's report as an artifact
     process      the same in the background
 
 mlflow itself is imported only where the mirror works, never when this package is.
@@ -25,6 +26,15 @@ mlflow itself is imported only where the mirror works, never when this package i
 from heliostat_trackers.mlflow.faults import ServerAway, ServerRefused
 from heliostat_trackers.mlflow.follower import Progress
 from heliostat_trackers.mlflow.process import MirrorProcess, start_mirror
+from heliostat_trackers.mlflow.reports import publish_report
 from heliostat_trackers.mlflow.session import mirror
 
-__all__ = ["MirrorProcess", "Progress", "ServerAway", "ServerRefused", "mirror", "start_mirror"]
+__all__ = [
+    "MirrorProcess",
+    "Progress",
+    "ServerAway",
+    "ServerRefused",
+    "mirror",
+    "publish_report",
+    "start_mirror",
+]

@@ -23,7 +23,7 @@ STATUSES = {
 """MLflow knows five words; the state itself is in the tag ``heliostat.state``."""
 
 OWN = "heliostat."
-RUN, LOG, SEQ = "heliostat.run", "heliostat.log", "heliostat.seq"
+RUN, LOG, SEQ, REPORT = "heliostat.run", "heliostat.log", "heliostat.seq", "heliostat.report"
 NAMES, METADATA = "heliostat.names", "heliostat.metadata"
 ATTEMPT = "heliostat.attempt"
 NAME = "mlflow.runName"

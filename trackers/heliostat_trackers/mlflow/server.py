@@ -14,7 +14,7 @@ from heliostat.errors import InvalidValue, Unsupported
 from heliostat_trackers.mlflow import wording
 from heliostat_trackers.mlflow.difference import Change, Seen, later
 from heliostat_trackers.mlflow.faults import NameTaken, translated
-from heliostat_trackers.mlflow.picture import LOG, NAME, RUN, Picture, Point
+from heliostat_trackers.mlflow.picture import LOG, NAME, REPORT, RUN, Picture, Point
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -162,6 +162,18 @@ class Server:
             )
         self._folders[run.info.run_id] = run.info.artifact_uri
         return Seen(run.info.run_id, tags=dict(tags))
+
+    def report_of(self, shelf: Shelf, key: str, title: str) -> Seen:
+        """The run that holds a report's files, under this title; made if it is not there."""
+        with translated("search runs"):
+            found = self._client.search_runs([shelf.id], filter_string=f"tags.`{REPORT}` = '{key}'")
+        with translated("name a report"):
+            if found:
+                self._client.set_tag(found[0].info.run_id, NAME, title)
+                return _seen(found[0])
+            run = self._client.create_run(shelf.id, tags={REPORT: key, NAME: title}, run_name=title)
+            self._client.set_terminated(run.info.run_id)
+        return _seen(run)
 
     def write(self, seen: Seen, change: Change) -> None:
         """Write params, points, datasets and tags, the tags last; `seen` follows. It may be repeated."""

@@ -61,7 +61,7 @@ class Shelves:
     def shelf_of(self, run: Run) -> Shelf:
         """Where a run stands; made if it is not there."""
         if run.experiment is not None:
-            return self._experiment_shelf(self.record(run.experiment))
+            return self.shelf_of_experiment(self.record(run.experiment))
         shelf = self._settled(f"project/{run.project}", run.project, lambda: self._project_tags(run.project))
         self._show_columns(shelf, run)
         return shelf
@@ -70,7 +70,7 @@ class Shelves:
         """Bring an experiment's name, note and declaration up to date."""
         self._records.pop(experiment, None)
         record = self.record(experiment)
-        shelf = self._experiment_shelf(record)
+        shelf = self.shelf_of_experiment(record)
         if shelf.is_deleted:
             return
         self._server.tag_shelf(shelf, self._experiment_tags(record))
@@ -81,7 +81,8 @@ class Shelves:
         """Where people look at it."""
         return views.address(self._server.address, shelf.id)
 
-    def _experiment_shelf(self, record: ExperimentRecord) -> Shelf:
+    def shelf_of_experiment(self, record: ExperimentRecord) -> Shelf:
+        """Where an experiment's runs stand; made if it is not there."""
         return self._settled(f"experiment/{record.id}", _title(record), lambda: self._experiment_tags(record))
 
     def _settled(self, kind: str, title: str, tags: Callable[[], dict[str, str]]) -> Shelf:
