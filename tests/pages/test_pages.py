@@ -202,6 +202,28 @@ def test_a_link_shows_what_i_see(chromium, site):
         watch.check()
 
 
+def test_a_view_is_kept_by_name_and_forgotten(chromium, site):
+    runs = f"/experiments/{site.experiment}/runs"
+    with site.page(chromium, f"{runs}?where=params.width+%3C+100&sort=params.width") as (page, watch):
+        count = page.locator("[data-part=runs-count]").inner_text()
+        assert count.endswith("match")
+        page.locator("#views summary").click()
+        page.get_by_label("Name of the view").fill(f"narrow {INJECTION}")
+        page.get_by_role("button", name="Keep this view").click()
+        page.goto(f"http://{site.host}{runs}")
+        page.wait_for_selector("body[data-ready]")
+        assert page.locator("[data-part=runs-count]").inner_text() != count
+        page.locator("#views summary").click()
+        page.get_by_role("link", name="narrow").click()
+        until(page, "location.search.includes('sort=params.width')")
+        until(page, f"document.querySelector('[data-part=runs-count]').innerText === {count!r}")
+        page.locator("#views summary").click()
+        page.get_by_role("button", name="Forget the view narrow").click()
+        assert page.locator("[data-views] li").count() == 0
+        assert page.evaluate("window.broken") is None
+        watch.check()
+
+
 def test_a_filter_that_breaks_a_rule_says_which(chromium, site):
     with site.page(chromium, "/runs?where=speed%20%3E%203") as (page, watch):
         assert "field" in page.inner_text("#runs [role=alert]")

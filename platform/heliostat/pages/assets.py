@@ -20,6 +20,7 @@ router = APIRouter()
 PLOTLY = "plotly.min.js"
 _OWN = (
     "theme.js", "main.js", "brushing.js", "figures.js", "forms.js", "live.js", "selected.js", "selection.js",
+    "views.js",
     "pages.css",
 )  # fmt: skip
 _REPORT = ("format.js", "links.js", "parallel.js", "charts.js", "report.css")

@@ -4,6 +4,7 @@ import { fill, listenToForms, signOut } from "./forms.js";
 import { follow, listenToLinks, whole } from "./live.js";
 import { restore } from "./selected.js";
 import { listenToSelection } from "./selection.js";
+import { listenToViews } from "./views.js";
 
 function listenToTheme() {
   for (const button of document.querySelectorAll("[data-theme-switch]")) {
@@ -54,6 +55,7 @@ async function page() {
   listenToForms();
   listenToLinks();
   listenToSelection();
+  listenToViews();
   document.addEventListener("click", (event) => {
     const button = event.target.closest("[data-copy]");
     if (button) copied(button);
