@@ -78,6 +78,7 @@ def test_each_misbehaving_trial_is_recorded_as_what_it_is_and_the_report_shows_i
         assert text in page
 
 
+@pytest.mark.slow
 def test_early_stopping_is_told_from_finishing(ray_cluster, log_url):
     rule = hs.EarlyStopping("loss", 9, grace=1, reduction=3, min_runs=4)
     result = experiment(log_url, budget=12).sweep(trainables.curve, parallel=1, early_stopping=rule)
@@ -92,6 +93,7 @@ def test_early_stopping_is_told_from_finishing(ray_cluster, log_url):
             assert "was not among the best 1/3" in run.end_reason
 
 
+@pytest.mark.slow
 def test_a_run_whose_worker_dies_is_tried_again_as_the_same_run(ray_cluster, log_url, tmp_path):
     where = str(tmp_path)
 
@@ -112,6 +114,7 @@ def test_a_run_that_always_kills_its_worker_fails_after_three_attempts(ray_clust
     ]
 
 
+@pytest.mark.slow
 def test_a_finite_space_ends_the_sweep_when_it_is_exhausted(ray_cluster, log_url):
     few = hs.Experiment(
         "few", parameters=[hs.Double("x", grid=[0.1, 0.2, 0.3])], metrics=METRICS, budget=50, log=log_url

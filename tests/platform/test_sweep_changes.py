@@ -40,6 +40,7 @@ def test_a_sweep_hands_out_queued_points_and_takes_a_raised_budget(ray_cluster, 
     assert experiment.queued() == []
 
 
+@pytest.mark.slow
 def test_a_trainable_is_told_its_task(ray_cluster, log_url):
     spec = {
         "name": "tasks",

@@ -70,6 +70,7 @@ def test_classes_are_watched_from_their_setup_on(ray_cluster, log_url):
     assert ends["fine"].state is State.COMPLETED
 
 
+@pytest.mark.slow
 def test_a_run_whose_worker_died_goes_on_at_its_checkpoint(ray_cluster, log_url, tmp_path):
     where = str(tmp_path)
 

@@ -101,6 +101,7 @@ class Poison:
         return Path.touch, (self.canary,)
 
 
+@pytest.mark.slow
 def test_a27_what_lies_in_the_folder_of_a_new_search_is_not_unpickled(ray_cluster, tmp_path):
     """A27 of the attack cases: only ``Tuner.restore``, whose path the operator names, reads pickles."""
     canary, folder = tmp_path / "canary", tmp_path / "tune" / "script"
@@ -137,6 +138,7 @@ class Enough(tune.Stopper):
         return self.left <= 0
 
 
+@pytest.mark.slow
 def test_what_breaks_the_search_off_ends_every_run(ray_cluster, tmp_path):
     search = HeliostatSearch(searcher="sobol", metric="loss", mode="min")
     space = {**SPACE, "pause": 0.2}
@@ -146,6 +148,7 @@ def test_what_breaks_the_search_off_ends_every_run(ray_cluster, tmp_path):
     assert [run for run in found if run.end_reason == "the sweep ended during the run"]
 
 
+@pytest.mark.slow
 def test_a_schedulers_stops_and_retries_are_told(ray_cluster, tmp_path):
     from ray.tune.schedulers import ASHAScheduler
 

@@ -44,6 +44,7 @@ def test_it_finds_a_larger_feasible_hypervolume_than_random():
     assert median(bests(BRANIN_CURRIN, "bayesian", 20)) > 2 * median(bests(BRANIN_CURRIN, "random", 20))
 
 
+@pytest.mark.slow
 def test_it_learns_where_runs_fail():
     ours, random = ([played(FAILING, name, 30, seed) for seed in MANY] for name in ("bayesian", "random"))
     failures = [sum(len(history.in_state(State.FAILED)) for history in group) for group in (ours, random)]

@@ -45,6 +45,7 @@ def fit(stopper, **more):
     tune.Tuner(flat, tune_config=tune.TuneConfig(**config), run_config=run, **more).fit()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("stops_running", [False, True])
 def test_a_search_of_ours_ends_with_its_last_trial(experiment, stops_running):
     search = HeliostatSearch(experiment, parallel=2)
@@ -64,6 +65,7 @@ def test_a_search_of_ours_ends_with_its_last_trial(experiment, stops_running):
     assert not [run for run in runs if run.state is State.ACTIVE]
 
 
+@pytest.mark.slow
 def test_under_another_searcher_trials_are_stopped_one_by_one_and_then_all(experiment, log_url):
     callback = RunLogCallback(log=experiment.log, experiment=experiment.id)
     stopper = ConvergenceStopper(experiment)

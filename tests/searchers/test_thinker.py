@@ -53,6 +53,7 @@ def test_an_actor_that_is_told_bit_by_bit_answers_as_one_that_is_told_all():
     assert Thinking("sobol").think(SPEC, briefing.news(history), 1, rng) is None
 
 
+@pytest.mark.slow
 @pytest.mark.ray
 def test_a_restarted_actor_is_told_everything_once_more(ray_cluster, log_url):
     experiment = hs.Experiment(

@@ -83,6 +83,7 @@ def test_each_trial_is_recorded_as_what_it_was(ray_cluster, log, tmp_path):
     assert "in odd" in raises.failure.traceback
 
 
+@pytest.mark.slow
 def test_retries_are_attempts_of_the_same_run(ray_cluster, log, tmp_path):
     modes = ["raises once", "dies once"]
     runs = odd(log, tmp_path, modes, failure_config=tune.FailureConfig(max_failures=1))

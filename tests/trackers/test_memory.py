@@ -51,7 +51,7 @@ MAKERS: tuple[Make, ...] = (
     lambda _: OpenSession(1, "somebody", time=5.0),
 )
 STEPS = st.lists(
-    st.tuples(st.integers(0, 1), st.integers(0, len(MAKERS) - 1), st.integers(1, 6)), min_size=2, max_size=16
+    st.tuples(st.integers(0, 1), st.integers(0, len(MAKERS) - 1), st.integers(1, 6)), min_size=2, max_size=12
 )
 
 
@@ -76,7 +76,7 @@ def state(log: SqlRunLog) -> object:
 
 
 @pytest.mark.parametrize("kind", STORES)
-@settings(max_examples=12, deadline=None)
+@settings(max_examples=8, deadline=None)
 @example(steps=[(0, 11, 1), (0, 3, 1), (0, 11, 1), (0, 3, 1)], start=[0, 0])  # its own later session
 @example(steps=[(0, 11, 1), (0, 3, 1), (1, 11, 1), (0, 3, 1), (0, 3, 2)], start=[0, 1])  # another's
 @given(steps=STEPS, start=st.lists(st.integers(0, 1), min_size=2, max_size=3))
