@@ -26,7 +26,7 @@ test: $(READY)
 test-slow: $(READY)
 	$(PYTEST) -m slow
 
-# One at a time: each has several machines of its own on this one.
+# One at a time: each has several hosts of its own on this machine, or keeps it busy otherwise.
 test-hosts: $(READY)
 	$(BIN)/python -m pytest -m hosts
 

@@ -19,7 +19,7 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 VARIABLE = "HELIOSTAT_MLFLOW"
-PATIENCE = 90.0
+PATIENCE = 240.0
 
 
 def executable():

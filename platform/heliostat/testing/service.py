@@ -19,7 +19,7 @@ from heliostat.service.running import LoneProcess
 from heliostat.testing.replies import check_reply
 from heliostat.writes import CreateToken
 
-PATIENCE = 60.0
+PATIENCE = 120.0
 """Seconds that a server may take to begin or to end."""
 
 
