@@ -32,8 +32,8 @@ class Clock:
         self.cpu = self.wall = 0.0
         self.depth = 0
 
-    def around(self, owner: Any, name: str) -> None:
-        """Measure every call of a method of an object."""
+    def around(self, owner: type, name: str) -> None:
+        """Measure every call of a method of a class: Ray Tune pickles the objects themselves."""
         inner = getattr(owner, name)
 
         def measured(*args: Any, **kwargs: Any) -> Any:
@@ -157,7 +157,7 @@ def measured(method: str, trials: int, results: int, seconds: float, folder: Pat
     for owner in filter(None, (search, callback)):
         for name in dir(owner):
             if name == "suggest" or name.startswith("on_trial"):
-                CLOCK.around(owner, name)
+                CLOCK.around(type(owner), name)
     _watch_attached()
     is_told = made.get("space")
     tuner = tune.Tuner(
@@ -195,15 +195,9 @@ def _watch_attached() -> None:
     """The callback that our search brings along is made later."""
     from heliostat_trackers.tune import RunLogCallback
 
-    init = RunLogCallback.__init__
-
-    def watched(self: Any, *args: Any, **kwargs: Any) -> None:
-        init(self, *args, **kwargs)
-        for name in dir(self):
-            if name.startswith("on_"):
-                CLOCK.around(self, name)
-
-    RunLogCallback.__init__ = watched
+    for name in dir(RunLogCallback):
+        if name.startswith("on_"):
+            CLOCK.around(RunLogCallback, name)
 
 
 def _idle(rows: list[dict[str, Any]]) -> float:

@@ -57,10 +57,7 @@ def measure(quick: bool) -> dict[str, Any]:
         ]
         # A trial of 16 times the thinking time: a search that thinks on the driver's thread idles a third.
         fit = FIT / 4 if quick else FIT
-        waits = [
-            run_one(method, WORKERS * (2 if quick else 5), 64, 16 * fit, fit)
-            for method in searches
-        ]
+        waits = [run_one(method, WORKERS * (2 if quick else 5), 64, 16 * fit, fit) for method in searches]
         ray.shutdown()
     return {**machine("ray", "optuna", "mlflow-skinny"), "fit": fit, "costs": table, "waits": waits}
 
