@@ -177,7 +177,7 @@ def test_random_experiments(spec, seed):
 
 @pytest.mark.slow
 @pytest.mark.timeout(1200)
-@legal_experiments(12)
+@legal_experiments(8)
 @given(experiments(), st.integers(100, 999))
 def test_many_random_experiments(spec, seed):
     play_anything(spec, seed, asks=20)
