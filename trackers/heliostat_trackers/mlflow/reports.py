@@ -56,5 +56,11 @@ def publish_report(
             raise ServerRefused(rule, remedy="Restore it in MLflow, then publish again.")
         key = f"{log.identity}/experiment/{experiment}"
         seen = waiting.insist(lambda: server.report_of(shelf, key, title))
-        server.upload(seen, files)
+        try:
+            server.upload(seen, files)
+        except Exception as error:  # an artifact store may be any program, and raise anything
+            rule = f"the file store behind MLflow did not take the report ({error})"
+            raise ServerRefused(
+                rule, remedy="See that the server's artifact store can be reached."
+            ) from error
     return f"{server.address}/#/experiments/{shelf.id}/runs/{seen.id}/artifacts"
