@@ -21,6 +21,7 @@ Parameters = Mapping[str, Any]
 _CURSOR = "heliostat.cursor"
 _SOUGHT = "sought"
 _NAMED = re.compile(r"%\((\w+)\)s")
+_CAST = re.compile(r"%s::[\w ]+")
 
 
 class Statement(NamedTuple):
@@ -76,6 +77,9 @@ class Prepared:
         """An insert of rows of the same columns, in one statement however many there are."""
         text, names = self._text(connection, rows[0])
         insertion, _, values = text.partition(" VALUES ")
+        values = _CAST.sub(
+            "%s", values
+        )  # the columns say the types, and a server reads casts for a long time
         text = f"{insertion} VALUES {', '.join([values] * len(rows))}"
         return Statement(text, [row[name] for row in rows for name in names])
 
@@ -104,7 +108,7 @@ class Changes:
     def __init__(self, table: Table) -> None:
         self._table = table
         self._one = Prepared(update(table).where(table.c.id == bindparam(_SOUGHT)))
-        self._many: dict[tuple[str, ...], tuple[str, str, str]] = {}
+        self._many: dict[tuple[str, ...], tuple[str, str, str, str]] = {}
 
     def statements(self, connection: Connection, rows: Mapping[int, Parameters]) -> list[Statement]:
         """What sets the same columns in each of these rows; one statement for all where a server plans it."""
@@ -113,20 +117,20 @@ class Changes:
         names = tuple(next(iter(rows.values())))
         if names not in self._many:
             self._many[names] = self._parts(connection, names)
-        head, row, tail = self._many[names]
+        head, first, other, tail = self._many[names]
         values = [value for id, changes in rows.items() for value in (id, *changes.values())]
-        return [Statement(f"{head}{', '.join([row] * len(rows))}{tail}", values)]
+        return [Statement(f"{head}{', '.join([first, *[other] * (len(rows) - 1)])}{tail}", values)]
 
-    def _parts(self, connection: Connection, names: tuple[str, ...]) -> tuple[str, str, str]:
-        """``UPDATE … FROM (VALUES``, one row of it, and the rest."""
+    def _parts(self, connection: Connection, names: tuple[str, ...]) -> tuple[str, str, str, str]:
+        """``UPDATE … FROM (VALUES``, its first row, any other one, and the rest."""
         quote, columns = connection.dialect.identifier_preparer.quote, self._table.c
-        types = [columns[name].type.compile(connection.dialect) for name in ("id", *names)]
+        told = [f"::{columns[name].type.compile(connection.dialect)}" for name in ("id", *names)]
         quoted, table = [quote(name) for name in names], quote(self._table.name)
-        # A NULL or a text among VALUES has no type of its own, so each is told.
-        row = f"({', '.join(f'%s::{type_}' for type_ in types)})"
+        # A NULL or a text among VALUES has no type of its own, so the first row is told.
+        first, other = (f"({', '.join(f'%s{cast}' for cast in casts)})" for casts in (told, [""] * len(told)))
         sets = ", ".join(f"{name} = new.{name}" for name in quoted)
         tail = f") AS new (id, {', '.join(quoted)}) WHERE {table}.id = new.id"
-        return f"UPDATE {table} SET {sets} FROM (VALUES ", row, tail
+        return f"UPDATE {table} SET {sets} FROM (VALUES ", first, other, tail
 
 
 def rows_of(connection: Connection, statement: Statement) -> list[Any]:

@@ -119,7 +119,8 @@ class UnitOfWork:
             NotFound: No such run.
             StaleSession: A newer session, or a later attempt, has taken over.
         """
-        self.expect([id])
+        if id not in self._known.runs:
+            self.expect([id])
         found = self._known.runs.get(id)
         if found is None:
             raise no_run(id)
@@ -136,7 +137,8 @@ class UnitOfWork:
             NotFound: No such experiment.
             StaleSession: A newer session has taken over.
         """
-        self.expect(experiments=[id])
+        if id not in self._known.experiments:
+            self.expect(experiments=[id])
         found = self._known.experiments.get(id)
         if found is None:
             raise no_experiment(id)
