@@ -11,6 +11,8 @@ import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager
+from datetime import datetime
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -230,6 +232,31 @@ def test_malformed_write_spares_its_neighbours(log: SqlRunLog, path: Path) -> No
     assert [type(future.exception()) for future in refused] == [*[InvalidValue] * 4, AttributeError]
     assert log.run(run).curve == ()
     assert len(log.runs()) == 2
+
+
+@pytest.mark.parametrize("value", [b"bytes", datetime(2026, 1, 1), Decimal(1), {1, 2}, object()])
+@pytest.mark.parametrize("shape", [lambda value: value, lambda value: [value], lambda value: {"in": value}])
+def test_what_json_does_not_know_is_refused_wherever_it_stands(
+    log: SqlRunLog, value: Any, shape: Any
+) -> None:
+    with pytest.raises(InvalidValue):
+        log.apply(CreateRun(None, {}, metadata={"good": 1.0, "bad": shape(value)}, time=1.0))
+    assert log.runs() == []
+
+
+def test_flat_values_come_back_as_they_were_given(log: SqlRunLog) -> None:
+    given = {
+        "null": "null",
+        "none": 1e22,
+        "é☀": "\x7f\\",
+        "large": 2**70,
+        "no": False,
+        "tiny": 5e-324,
+    }
+    run = log.apply(CreateRun(None, given, metadata={**given, "nan": float("inf")}, time=1.0)).run
+    assert run is not None
+    assert dict(log.run(run).assignments) == given
+    assert dict(log.run(run).metadata) == {**given, "nan": float("inf")}
 
 
 def test_columns_hold_strict_json(log: SqlRunLog, path: Path) -> None:
