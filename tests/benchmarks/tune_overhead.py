@@ -8,7 +8,7 @@ workers with an engine that thinks a second per suggestion: the share of their t
 search algorithm that thinks on Ray Tune's thread and for ours; random search, which never thinks, shows what
 of it is Ray's own.
 
-    python tests/benchmarks/tune_overhead.py            all methods, stores the table (about ten minutes)
+    python tests/benchmarks/tune_overhead.py            all methods, stores the table (about twelve minutes)
     python tests/benchmarks/tune_overhead.py --quick    ours alone, few trials; a blocking search beside it
     python tests/benchmarks/tune_overhead.py --report   the stored table beside the goals
 """
@@ -55,9 +55,9 @@ def measure(quick: bool) -> dict[str, Any]:
             cost(method, trials, min(results, FEW_RESULTS) if method == "mlflow" else results)
             for method in peers
         ]
-        # A trial of 16 times the thinking time: a search that thinks on the driver's thread idles a third.
+        # So long that eight workers ask for less than one suggestion in the time that one takes.
         fit = FIT / 4 if quick else FIT
-        waits = [run_one(method, WORKERS * (2 if quick else 5), 64, 16 * fit, fit) for method in searches]
+        waits = [run_one(method, WORKERS * (2 if quick else 5), 32, 11 * fit, fit) for method in searches]
         ray.shutdown()
     return {**machine("ray", "optuna", "mlflow-skinny"), "fit": fit, "costs": table, "waits": waits}
 
