@@ -116,3 +116,15 @@ def _rebuild(kind: type[HeliostatError], args: tuple[Any, ...], state: dict[str,
     error.args = args
     error.__dict__.update(state)
     return error
+
+
+def no_experiment(id: int) -> NotFound:
+    """The error for an unknown experiment."""
+    remedy = "List the known ones with log.experiments() or: heliostat ls"
+    return NotFound("no experiment has this id", given=id, remedy=remedy, code="HS-NOTFOUND-002")
+
+
+def no_run(id: int) -> NotFound:
+    """The error for an unknown run."""
+    remedy = "List the known ones with log.runs()."
+    return NotFound("no run has this id", given=id, remedy=remedy, code="HS-NOTFOUND-003")

@@ -1,12 +1,22 @@
-"""Kill the parts of a service under load: an experiment's actor, a replica, the whole service.
+"""Kill the parts of a service under load: an experiment's actor, a replica, the log's writer, everything.
 
-Clients loop over a few experiments of ``heliostat serve``: ask, report, tell, each call with a key of its
-own and repeated until it is answered. Each round kills one part with SIGKILL at a random moment, in turn an
-actor, a replica, everything (a new service on the same log goes on), and waits until work is acknowledged
-again. In the end every acknowledged end must be in the log, no suggestion may have been handed out twice, no
-budget be exceeded, and the log be whole::
+Clients loop over a few experiments of ``heliostat serve``; the head node's actor writes the log. They ask,
+report, tell, each call with a key of its own and repeated until it is answered. Each round kills one part
+with SIGKILL at a random moment, in turn
+
+- an experiment's actor;
+- a replica;
+- the writer, the actor that holds the run log;
+- the whole service (a new one on the same log goes on);
+- the head: Ray's own processes and the proxy. Actors, writer and replicas are stopped just before and go on
+  when a new service works on the same log: they believe that the log and the experiments are still theirs;
+
+and waits until work is acknowledged again. In the end every acknowledged end must be in the log, no
+suggestion may have been handed out twice, no budget be exceeded, none of the left-over processes live, and
+the log be whole::
 
     python tests/kill/service.py --rounds 50
+    python tests/kill/service.py --log file     the replicas write the file themselves: no writer to kill
 
 """
 
@@ -36,17 +46,36 @@ from heliostat.registry import open_log
 from heliostat.trial import State
 from heliostat_trackers.maintenance import verify
 
-VICTIMS = ("actor", "replica", "service")
-NAMES = {"actor": "ray::ExperimentActor", "replica": "ray::ServeReplica"}
+VICTIMS = {
+    "head": ("actor", "replica", "writer", "service", "head"),
+    "file": ("actor", "replica", "service", "head"),
+}
+"""By who writes the log."""
+
+NAMES = {"actor": "ray::ExperimentActor", "replica": "ray::ServeReplica", "writer": "ray::HeadLog"}
 EXPERIMENTS, CLIENTS, BUDGET = 3, 8, 100_000
 PATIENCE = 120.0
+ASLEEP = 20.0
+"""Most seconds that processes of a lost head sleep: one may hold the log's lock, and nobody works then."""
 
 
 class Service:
-    """``heliostat serve`` in a process group of its own, on one log and port."""
+    """``heliostat serve`` in a process group of its own, on one log and port.
 
-    def __init__(self, folder: Path) -> None:
-        self.log = f"sqlite:///{folder / 'runs.db'}"
+    Args:
+        folder: Of the log and of what the service says.
+        writer: Who writes the log: the ``head`` node's actor, or whoever has something to write (``file``).
+
+    Attributes:
+        log: The log's file, for those who look at it afterwards.
+    """
+
+    def __init__(self, folder: Path, writer: str) -> None:
+        path = folder / "runs.db"
+        self.log = f"sqlite:///{path}"
+        self._served = self.log if writer == "file" else f"ray://{path}"
+        self._sleeping: list[psutil.Process] = []
+        self._left: list[psutil.Process] = []
         self._output = (folder / "serve.log").open("ab")
         with socket.create_server(("127.0.0.1", 0)) as free:
             self.port = free.getsockname()[1]
@@ -58,7 +87,16 @@ class Service:
 
     def start(self) -> None:
         """Start it; clients find out themselves when it answers."""
-        command = ["-m", "heliostat.cli", "serve", "--port", str(self.port), "--no-auth", "--log", self.log]
+        command = [
+            "-m",
+            "heliostat.cli",
+            "serve",
+            "--port",
+            str(self.port),
+            "--no-auth",
+            "--log",
+            self._served,
+        ]
         environment = {name: value for name, value in os.environ.items() if not name.startswith("RAY_")}
         self._process = subprocess.Popen(
             [sys.executable, *command],
@@ -73,17 +111,38 @@ class Service:
         family = self._family()
         if part == "service":
             victims = family
+        elif part == "head":
+            self._sleeping = [
+                process for process in family if _title(process).startswith(tuple(NAMES.values()))
+            ]
+            self._left += self._sleeping
+            self._signal(self._sleeping, signal.SIGSTOP)
+            victims = [process for process in family if process not in self._sleeping]
         else:
             named = [process for process in family if _title(process).startswith(NAMES[part])]
             victims = [rng.choice(named)] if named else []
-        for victim in victims:
-            with contextlib.suppress(psutil.NoSuchProcess):
-                victim.send_signal(signal.SIGKILL)
-        if part == "service":
+        self._signal(victims, signal.SIGKILL)
+        if part in ("service", "head"):
             psutil.wait_procs(victims, timeout=10)
             self._process.wait()
             self.start()
         return len(victims)
+
+    def wake(self) -> None:
+        """Let those go on that a lost head has left behind."""
+        self._signal(self._sleeping, signal.SIGCONT)
+        self._sleeping = []
+
+    def left_over(self) -> list[str]:
+        """Titles of the processes that still live although their head is long gone."""
+        _, alive = psutil.wait_procs(self._left, timeout=PATIENCE)
+        return [_title(process) for process in alive]
+
+    @staticmethod
+    def _signal(processes: list[psutil.Process], number: int) -> None:
+        for process in processes:
+            with contextlib.suppress(psutil.NoSuchProcess):
+                process.send_signal(number)
 
     def stop(self) -> None:
         """End it and all that it started."""
@@ -93,9 +152,7 @@ class Service:
             self._process.wait(60)
         except subprocess.TimeoutExpired:
             self._process.kill()
-        for process in family:
-            with contextlib.suppress(psutil.NoSuchProcess):
-                process.kill()
+        self._signal([*family, *self._left], signal.SIGKILL)
         self._output.close()
 
     def _family(self) -> list[psutil.Process]:
@@ -143,6 +200,13 @@ class Load:
             time.sleep(0.01)
         return time.monotonic() - began
 
+    def works_within(self, seconds: float) -> bool:
+        """Whether something more is acknowledged in so many seconds."""
+        deadline, before = time.monotonic() + seconds, len(self.told)
+        while len(self.told) == before and time.monotonic() < deadline:
+            time.sleep(0.01)
+        return len(self.told) > before
+
     def _work(self, place: int) -> None:
         rng = random.Random(place)
         with hs.connect(self._url, "none", patience=PATIENCE) as remote:
@@ -188,11 +252,11 @@ def faults(url: str, load: Load, experiments: list[int]) -> list[str]:
     return [*found, *verify(url).faults]
 
 
-def play(rounds: int, seed: int, searcher: str) -> int:
+def play(rounds: int, seed: int, searcher: str, writer: str) -> int:
     """Kill and look; the exit code."""
-    rng = random.Random(seed)
+    rng, parts = random.Random(seed), VICTIMS[writer]
     with tempfile.TemporaryDirectory(prefix="heliostat-kill-") as name:
-        service = Service(Path(name))
+        service = Service(Path(name), writer)
         service.start()
         load = None
         try:
@@ -201,17 +265,24 @@ def play(rounds: int, seed: int, searcher: str) -> int:
             load = Load(service.url, ids)
             load.start()
             load.await_progress(CLIENTS)
-            times: dict[str, list[float]] = {victim: [] for victim in VICTIMS}
+            times: dict[str, list[float]] = {victim: [] for victim in parts}
             for number in range(rounds):
-                victim = VICTIMS[number % len(VICTIMS)]
+                victim = parts[number % len(parts)]
                 time.sleep(rng.uniform(0, 0.5))
                 count = service.kill(victim, rng)
-                seconds = load.await_progress(CLIENTS)
+                began = time.monotonic()
+                if victim == "head":
+                    load.works_within(ASLEEP)
+                    service.wake()
+                load.await_progress(CLIENTS)
+                seconds = time.monotonic() - began
                 times[victim].append(seconds)
                 said = f"killed {victim} ({count}), going on after {seconds:.2f} s"
                 print(f"round {number + 1}: {said}", flush=True)
             load.stop()
-            found = faults(service.log, load, ids)
+            found = [f"{title} outlived its head" for title in service.left_over()]
+            service.stop()
+            found += faults(service.log, load, ids)
         finally:
             if load is not None:
                 load.stop()
@@ -252,8 +323,9 @@ def main() -> int:
     parser.add_argument("--rounds", type=int, default=50)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--searcher", default="sobol")
+    parser.add_argument("--log", choices=tuple(VICTIMS), default="head", help="who writes the run log")
     options = parser.parse_args()
-    return play(options.rounds, options.seed, options.searcher)
+    return play(options.rounds, options.seed, options.searcher, options.log)
 
 
 if __name__ == "__main__":

@@ -375,6 +375,51 @@ def test_budget_thresholds_and_bounds_are_edited_within_their_rules(chromium, si
     assert site.wire.ok("GET", f"/v1/aiexperiments/{experiment}")["parameters"][0]["bounds"]["max"] == 7
 
 
+def test_a_guardrail_becomes_an_objective_and_a_stored_metric_a_guardrail(chromium, site):
+    metrics = [
+        {"name": "loss", "objective": "minimize"},
+        {"name": "mb", "objective": "maximize", "strategy": "store"},
+        {"name": "ms", "objective": "minimize", "strategy": "constraint", "threshold": 20},
+    ]
+    experiment = bowl(site, metrics=metrics)
+    with site.page(chromium, f"/experiments/{experiment}/properties") as (page, _):
+        page.select_option("[data-strategy=ms]", "optimize")
+        page.select_option("[data-strategy=mb]", "constraint")
+        page.click("text=Save changes")
+        page.wait_for_selector("[data-revise] .error")
+        assert "threshold" in page.inner_text("[data-revise] .error")
+        page.fill("[data-metric=mb]", "300")
+        page.select_option("[data-objective=mb]", "minimize")
+        page.click("text=Save changes")
+        until(page, "document.querySelector('[data-revise] output').textContent === 'Saved.'")
+        assert page.input_value("[data-strategy=mb]") == "constraint"
+    found = site.wire.ok("GET", f"/v1/aiexperiments/{experiment}")["metrics"]
+    told = {item["name"]: (item["strategy"], item["objective"], item["threshold"]) for item in found}
+    assert told["mb"] == ("constraint", "minimize", 300)
+    assert told["ms"] == ("optimize", "minimize", 20)
+
+
+def test_a_share_link_admits_a_guest_to_one_project(chromium, site):
+    with site.page(chromium, "/projects/vision") as (page, _):
+        page.click("[data-share]")
+        link = page.input_value("input.link")
+    with site.page(chromium, link.partition(site.host)[2], None, ready=False) as (page, watch):
+        page.wait_for_url("**/projects/vision")
+        page.wait_for_selector("body[data-ready]", timeout=90_000)
+        assert page.locator(CONTROLS).count() == 0
+        for inside in (f"/experiments/{site.experiment}", f"/runs/{site.runs[0]}"):
+            page.goto(f"http://{site.host}{inside}")
+            page.wait_for_selector("body[data-ready]", timeout=90_000)
+            assert page.locator(".trail a[href='/projects/vision']").count() == 1, inside
+            assert page.locator(CONTROLS).count() == 0, inside
+        assert not watch.errors
+        for hidden in ("/runs", "/tokens", "/projects/default"):
+            page.goto(f"http://{site.host}{hidden}")
+            assert page.locator("[data-error]").count() == 1, hidden
+        page.goto(f"http://{site.host}/")
+        assert page.url.endswith("/projects/vision")
+
+
 def test_a_share_link_admits_a_guest_to_one_experiment_and_no_control(chromium, site):
     where = f"/experiments/{site.experiment}"
     with site.page(chromium, f"{where}/code") as (page, _):

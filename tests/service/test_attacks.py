@@ -176,7 +176,9 @@ def test_a5_a_guest_sees_one_run_and_cannot_tell_others_from_nothing(host, write
     other = writer.ok("POST", RUNS, {})["id"]
     hidden, missing = (guest.call("GET", f"/v1/training_runs/{id}") for id in (other, int(other) + 1000))
     assert (hidden.status, missing.status) == (404, 404)
-    assert set(hidden.json) == set(missing.json)
+    told = [hidden.json["message"].replace(f"got {other}", ""), missing.json["message"]]
+    assert told[0] == told[1].replace(f"got {int(other) + 1000}", "")
+    assert hidden.json["code"] == missing.json["code"]
     for method, path in (
         ("GET", RUNS), ("MERGE", run), ("GET", "/v1/clients/1/projects"), ("PUT", "/v1/tokens/self"),
         ("GET", "/metrics"),
@@ -538,13 +540,6 @@ def test_a_token_is_rotated_with_grace_and_renewed(caplog, host, service_log, ad
     assert audit == [
         "token created", "token rotated", "token renewed", "token created", "token renewed",
     ]  # fmt: skip
-
-
-def test_the_counters_count(host, admin, reader):
-    reader.ok("GET", "/v1/tokens/self")
-    text = Caller(host, admin.token).call("GET", "/metrics").content.decode()
-    assert 'heliostat_requests_total{method="GET",route="/tokens/self",status="200"}' in text
-    assert "heliostat_request_seconds_bucket" in text
 
 
 def test_health_needs_no_token(nobody):

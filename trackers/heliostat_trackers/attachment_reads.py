@@ -6,10 +6,9 @@ from typing import Any
 
 from sqlalchemy import Connection, and_, func, select
 
-from heliostat.errors import NotFound
+from heliostat.errors import NotFound, no_run
 from heliostat.ports import FileRecord, Note, ProjectRecord, SuggestionRecord, Tag, TokenRecord
 from heliostat_trackers.columns import free_value
-from heliostat_trackers.effects import no_run
 from heliostat_trackers.tables import (
     IDENTITY_KEY,
     experiments,

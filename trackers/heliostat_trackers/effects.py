@@ -8,7 +8,7 @@ from typing import Any
 
 from sqlalchemy import Connection, CursorResult
 
-from heliostat.errors import NotFound, StaleSession
+from heliostat.errors import StaleSession
 from heliostat_trackers.tables import projects
 from heliostat_trackers.upserts import insert_new
 
@@ -56,15 +56,3 @@ def refuse_stale(epoch: int | None, newest: int | None, experiment: int | None) 
     if epoch is not None and newest is not None and epoch < newest:
         rule = f"experiment {experiment} was taken over by session {newest}"
         raise StaleSession(rule, given=epoch, remedy="Stop this driver, or open a new session to take over.")
-
-
-def no_experiment(id: int) -> NotFound:
-    """The error for an unknown experiment."""
-    remedy = "List the known ones with log.experiments() or: heliostat ls"
-    return NotFound("no experiment has this id", given=id, remedy=remedy, code="HS-NOTFOUND-002")
-
-
-def no_run(id: int) -> NotFound:
-    """The error for an unknown run."""
-    remedy = "List the known ones with log.runs()."
-    return NotFound("no run has this id", given=id, remedy=remedy, code="HS-NOTFOUND-003")

@@ -6,10 +6,11 @@ from typing import Any
 
 from sqlalchemy import Connection, bindparam, insert, select, update
 
+from heliostat.errors import no_experiment
 from heliostat.experiment import read_experiment
 from heliostat.writes import ChangeExperiment, CreateExperiment, OpenSession
 from heliostat_trackers.columns import free_text
-from heliostat_trackers.effects import Effect, inserted_id, no_experiment, refuse_stale, settle_project
+from heliostat_trackers.effects import Effect, inserted_id, refuse_stale, settle_project
 from heliostat_trackers.tables import experiments, runs
 
 _FOUND = select(experiments.c.epoch, experiments.c.project).where(experiments.c.id == bindparam("sought"))

@@ -12,12 +12,12 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Select, and_, bindparam, func, select
 
+from heliostat.errors import no_experiment, no_run
 from heliostat.experiment import read_experiment
 from heliostat.garbage import collected_later
 from heliostat.ports import Event, ExperimentRecord
 from heliostat.trial import Checkpoint, LateMeasurement, Run
 from heliostat_trackers.columns import free_value
-from heliostat_trackers.effects import no_experiment, no_run
 from heliostat_trackers.run_rows import COLUMNS, run_of, runs_of
 from heliostat_trackers.tables import checkpoints, events, experiments, late_values, metric_names, runs
 

@@ -6,10 +6,10 @@ from typing import Any
 
 from sqlalchemy import Connection, bindparam, insert, select, update
 
-from heliostat.errors import Conflict, InvalidValue, NotFound
+from heliostat.errors import Conflict, InvalidValue, NotFound, no_experiment
 from heliostat.writes import SUGGESTION_STATES, ChangeSuggestion, CreateSuggestion
 from heliostat_trackers.columns import free_text, merged_text
-from heliostat_trackers.effects import Effect, inserted_id, no_experiment, refuse_stale
+from heliostat_trackers.effects import Effect, inserted_id, refuse_stale
 from heliostat_trackers.tables import experiments, suggestions
 
 _NEXT: dict[str, tuple[str, ...]] = {

@@ -16,8 +16,8 @@ from sqlalchemy import Connection, bindparam, column, func, insert, select
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.types import Integer
 
-from heliostat.errors import StaleSession
-from heliostat_trackers.effects import no_experiment, no_run, refuse_stale, settle_project
+from heliostat.errors import StaleSession, no_experiment, no_run
+from heliostat_trackers.effects import refuse_stale, settle_project
 from heliostat_trackers.memory import FoundExperiment, FoundRun, Known
 from heliostat_trackers.messages import Message
 from heliostat_trackers.points import Point, insert_points, metric_ids

@@ -9,6 +9,7 @@ from heliostat.engine.replay import question_of
 from heliostat.engine.revision import revised
 from heliostat.engine.sources import check_sources, read_sources
 from heliostat.engine.surrogates import surrogate_of
+from heliostat.engine.thinking import Pulse
 from heliostat.engine.watch import ConvergenceWatch
 
 __all__ = [
@@ -16,6 +17,7 @@ __all__ = [
     "ConvergenceWatch",
     "Engine",
     "Label",
+    "Pulse",
     "Question",
     "check_sources",
     "corrected",

@@ -31,6 +31,7 @@ from heliostat.engine.queue import Queue, taken_up
 from heliostat.engine.recommendation import recommended
 from heliostat.engine.sending import Sending
 from heliostat.engine.sources import read_sources
+from heliostat.engine.thinking import Pulse, Thinking
 from heliostat.experiment import ExperimentSpec
 from heliostat.outcome import Outcome, sift
 from heliostat.ports import RunLog, Searcher
@@ -81,7 +82,7 @@ class Engine:
         self._book.fill(log.runs(experiment, curves=True))
         self._queue = Queue(log, experiment)
         self._handing_out = threading.RLock()
-        self._thinking = threading.RLock()
+        self._thinking = Thinking()
         self._reported: dict[int, dict[str, Any]] = {}
         self._losses: dict[int, str] = {}
         self._searcher: Searcher | None = None
@@ -160,12 +161,8 @@ class Engine:
 
     def recommend(self) -> Proposal | None:
         """The point to use in the end; see :func:`heliostat.engine.recommended`."""
-        with self._thinking:
+        with self._thinking.turn():
             return recommended(self.log, self.id, self.searcher)
-
-    def propose(self, count: int = 1) -> Sequence[Proposal]:
-        """Ask the searcher, in this thread; nothing is recorded."""
-        return self._answer(self.question(), count)
 
     def admit(
         self, proposals: Sequence[Proposal], *, origin: str = "heliostat", labels: Sequence[Label] = ()
@@ -254,6 +251,11 @@ class Engine:
         """How many suggestions can be handed out without thinking."""
         with self._handing_out:
             return self._ahead.ready
+
+    def pulse(self) -> Pulse:
+        """How it stands; a thread that thinks is not waited for."""
+        is_open, thinking = len(self._book) - self._book.ended, self._thinking
+        return Pulse(is_open, self._ahead.held, self._following.behind(), thinking.answers, thinking.seconds)
 
     def start(self, run: int, metadata: Mapping[str, Any] | None = None) -> None:
         """The run's code has begun."""
@@ -347,9 +349,7 @@ class Engine:
             ended = self._book.put(ends.applied(snapshot(known), outcome, now), tell=False)
             self._reported.pop(run, None)
             write = ends.write_of(run, outcome, now, attempt=known.attempt, epoch=self.epoch)
-            future = self.sending.send(
-                write
-            )  # under the lock: the log knows the ends in the order of this process
+            future = self.sending.send(write)  # under the lock: the log knows the ends in this order
         if wait:
             future.result()
         self._book.tell(ended)
@@ -378,9 +378,8 @@ class Engine:
         self.sending.flush()
 
     def _answer(self, question: Question, count: int) -> Sequence[Proposal]:
-        with self._thinking:  # searchers keep what they have fitted, and are no more than one thread's
-            searcher = self.searcher
-            return searcher.suggest(question.spec, question.history, count, question.rng())
+        with self._thinking.turn():
+            return self.searcher.suggest(question.spec, question.history, count, question.rng())
 
     def _admit(self, offers: Sequence[Offer], *, insists: bool = True) -> list[Run]:
         """Make runs of offers; one that another process got ahead of is offered again, if `insists`."""

@@ -68,6 +68,10 @@ class Following:
                 break
         return News(is_declared_anew, is_queued)
 
+    def behind(self) -> int:
+        """How many events of others are not read yet, counted up to :data:`PAGE`."""
+        return sum(not (event.kind == "CreateRun" and event.run in self._book) for event in self._page())
+
     def _page(self) -> list[Event]:
         return self._log.events(self._seen, PAGE, experiment=self._book.experiment, kinds=KINDS)
 

@@ -63,6 +63,13 @@ class LookAhead:
         """How many proposals could be taken at once."""
         return len(self._fresh(self._ask()))
 
+    @property
+    def held(self) -> int:
+        """About how many proposals wait, those too old included; waits for nobody, so any thread may ask."""
+        thinking = self._thinking
+        is_made = thinking is not None and thinking.done() and thinking.exception() is None
+        return len(thinking.result()) if thinking is not None and is_made else len(self._ready)
+
     def refill(self, most: int) -> None:
         """Begin to think ahead, unless enough is ready: as many as can be used before they are too old."""
         self._settle(wait=False)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from fastapi import APIRouter, Response
 
 from heliostat.pages.trials import table_of
-from heliostat.pages.visits import PageRoute, Visit, refuse_guest, unchanged
+from heliostat.pages.visits import PageRoute, Visit, check_project, unchanged
 from heliostat.ports import ExperimentRecord, Note, ProjectRecord, RunLog
 from heliostat.service.callers import hidden
 from heliostat.tracking import given
@@ -16,7 +16,7 @@ router = APIRouter(route_class=PageRoute)
 @router.get("/projects/{project}")
 async def project(look: Visit, project: str) -> Response:
     """Experiments, notes, runs."""
-    refuse_guest(look, project)
+    check_project(look, project)
     id = given.project(project)
     if await look.is_unchanged():
         return unchanged()

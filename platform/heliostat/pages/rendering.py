@@ -54,6 +54,7 @@ class Page:
         can_write: Whether controls are shown.
         is_admin: Whether tokens are shown.
         is_guest: Whether the caller sees one thing only.
+        shared_project: The project that a guest sees as a whole.
         user: Whose token it is.
         proof: What changes must carry.
         path: Of the page.
@@ -65,6 +66,7 @@ class Page:
     can_write: bool = False
     is_admin: bool = False
     is_guest: bool = False
+    shared_project: str | None = None
     user: str = ""
     proof: str = ""
     path: str = "/"

@@ -29,7 +29,7 @@ async def export_of_experiment(look: Visit, experiment: str, form: str) -> Respo
 @router.get("/projects/{project}/runs.{form}")
 async def export_of_project(look: Visit, project: str, form: str) -> Response:
     """All matching runs of a project as CSV, JSON or Parquet."""
-    look.require_everything()
+    look.caller.require_project(project)
     return await _exported(look, form, project=given.project(project))
 
 

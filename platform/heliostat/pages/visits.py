@@ -57,9 +57,9 @@ class Look(Call):
         Raises:
             NotFound: There is none, or not for this caller.
         """
-        number = id_of(id, "experiment")
-        self.caller.check_experiment(number)
-        return await self.read(self.log.experiment, number)
+        record = await self.read(self.log.experiment, id_of(id, "experiment"))
+        self.caller.check_experiment(record)
+        return record
 
     async def run(self, id: str) -> Run:
         """The run in a path, with its curve.
@@ -68,7 +68,7 @@ class Look(Call):
             NotFound: There is none, or not for this caller.
         """
         run = await self.read(self.log.run, id_of(id, "run"))
-        self.caller.check_run(run.id, run.experiment)
+        self.caller.check_run(run)
         return run
 
     def require_everything(self) -> None:
@@ -91,6 +91,7 @@ class Look(Call):
             can_write=self.can_write,
             is_admin=self.is_admin,
             is_guest=self.caller.is_guest,
+            shared_project=self.caller.project,
             user=self.caller.user,
             proof="" if secret is None else proof_of(secret),
             path=self.request.url.path,
@@ -141,13 +142,13 @@ def _news(log: RunLog, seen: int, experiment: int | None, run: int | None) -> bo
     return False
 
 
-def refuse_guest(look: Look, project: str) -> None:
-    """Hide a project from guests.
+def check_project(look: Look, project: str) -> None:
+    """Hide a project from guests of other objects.
 
     Raises:
         NotFound: Just as if there were no such project.
     """
-    if look.caller.is_guest:
+    if look.caller.is_guest and look.caller.project != project:
         raise hidden("project", project)
 
 

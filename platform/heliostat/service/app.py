@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import importlib
 import importlib.util
 import pkgutil
@@ -24,6 +25,7 @@ from heliostat.service.errors import Refused, error_headers, error_object
 from heliostat.service.gate import Gate
 from heliostat.service.openapi import describe
 from heliostat.service.settings import ServiceSettings, read_settings
+from heliostat.service.telemetry import Telemetry
 
 MLFLOW = "heliostat.service.mlflow"
 """Its ``mount(app, backend)`` adds MLflow's wire, where it is there."""
@@ -52,7 +54,9 @@ def create_app(settings: ServiceSettings | None = None, *, log: RunLog | None = 
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        visiting = asyncio.create_task(backend.part(Telemetry).keep_visiting())
         yield
+        visiting.cancel()
         backend.close()
 
     app = FastAPI(

@@ -5,9 +5,10 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from heliostat.errors import NotFound
-from heliostat.ports import TokenRecord
+from heliostat.errors import NotFound, no_experiment, no_run
+from heliostat.ports import ExperimentRecord, TokenRecord
 from heliostat.service.errors import Refused
+from heliostat.trial import Run
 
 CALLER = "heliostat.caller"
 """Where the gate leaves the caller in the scope of a call."""
@@ -15,7 +16,7 @@ CALLER = "heliostat.caller"
 PERMISSIONS = ("read", "write", "admin")
 """Each includes those before it: readers see all, writers also log and optimize, admins also keep tokens."""
 
-_GUEST = re.compile(r"read (experiment|run) ([1-9][0-9]{0,17})")
+_GUEST = re.compile(r"read (?:(experiment|run) ([1-9][0-9]{0,17})|project ([A-Za-z0-9._-]{1,100}))")
 
 
 @dataclass(frozen=True)
@@ -28,6 +29,7 @@ class Caller:
         token: The token's record; ``None`` where the service asks for none.
         experiment: A guest's one experiment, with its runs.
         run: A guest's one run.
+        project: A guest's one project, with all its experiments and runs.
     """
 
     permission: str
@@ -35,11 +37,12 @@ class Caller:
     token: TokenRecord | None = None
     experiment: int | None = None
     run: int | None = None
+    project: str | None = None
 
     @property
     def is_guest(self) -> bool:
         """Whether the token was made to share one object."""
-        return self.experiment is not None or self.run is not None
+        return (self.experiment, self.run, self.project) != (None, None, None)
 
     def require(self, permission: str) -> None:
         """Refuse the call unless the token has this right, for everything.
@@ -52,23 +55,35 @@ class Caller:
             remedy = f"Make one with: heliostat token create --permissions {permission}"
             raise Refused(403, rule, remedy=remedy, code="HS-SERVICE-403", token_status="invalid_permissions")
 
-    def check_run(self, run: int, experiment: int | None) -> None:
+    def require_project(self, project: str) -> None:
+        """Refuse the call unless the token may read this project as a whole.
+
+        Raises:
+            Refused: 403.
+        """
+        if self.project != project:
+            self.require("read")
+
+    def check_run(self, run: Run) -> None:
         """Hide a run from guests of other objects.
 
         Raises:
-            NotFound: Just as if there were no such run.
+            NotFound: Word for word as if there were no such run.
         """
-        if self.is_guest and self.run != run and (experiment is None or self.experiment != experiment):
-            raise hidden("run", run)
+        is_theirs = self.run == run.id or self.project == run.project
+        is_part = run.experiment is not None and self.experiment == run.experiment
+        if self.is_guest and not (is_theirs or is_part):
+            raise no_run(run.id)
 
-    def check_experiment(self, experiment: int) -> None:
+    def check_experiment(self, record: ExperimentRecord) -> None:
         """Hide an experiment from guests of other objects.
 
         Raises:
-            NotFound: Just as if there were no such experiment.
+            NotFound: Word for word as if there were no such experiment.
         """
-        if self.is_guest and self.experiment != experiment:
-            raise hidden("experiment", experiment)
+        is_theirs = self.experiment == record.id or self.project == record.spec.project
+        if self.is_guest and not is_theirs:
+            raise no_experiment(record.id)
 
 
 def hidden(what: str, id: int | str) -> NotFound:
@@ -81,6 +96,13 @@ def caller_of(record: TokenRecord) -> Caller:
     guest = _GUEST.fullmatch(record.permissions)
     if guest is None:
         return Caller(record.permissions, record.user, record)
-    id = int(guest.group(2))
-    is_run = guest.group(1) == "run"
-    return Caller("read", record.user, record, run=id if is_run else None, experiment=None if is_run else id)
+    what, id, project = guest.groups()
+    number = None if id is None else int(id)
+    return Caller(
+        "read",
+        record.user,
+        record,
+        experiment=number if what == "experiment" else None,
+        run=number if what == "run" else None,
+        project=project,
+    )

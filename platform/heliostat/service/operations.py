@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from fastapi import APIRouter, Request, Response
-from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+from prometheus_client import CONTENT_TYPE_LATEST
 
 from heliostat.service.backend import Backend
 from heliostat.service.calls import ReadCall, reply
+from heliostat.service.telemetry import Telemetry
 
 router = APIRouter(tags=["operations"])
 
@@ -27,6 +28,5 @@ async def readyz(request: Request) -> Response:
 
 @router.get("/metrics")
 async def metrics(call: ReadCall) -> Response:
-    """This process's counters in Prometheus's text form."""
-    registry = call.request.app.state.record.registry
-    return Response(generate_latest(registry), media_type=CONTENT_TYPE_LATEST)
+    """Counters of all processes and stewards of the service in Prometheus's text form."""
+    return Response(await call.backend.part(Telemetry).text(), media_type=CONTENT_TYPE_LATEST)

@@ -117,6 +117,7 @@ OBJECTS: dict[str, tuple[Mapping[str, Schema], Mapping[str, Schema]]] = {
             "development": FLAG,
             "experiment": MAYBE_TEXT,
             "training_run": MAYBE_TEXT,
+            "project": MAYBE_TEXT,
             "permissions": TEXT,
             "scope": TEXT,
             "expires": MAYBE_WHOLE,

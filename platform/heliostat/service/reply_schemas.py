@@ -76,6 +76,7 @@ _REPLIES: dict[str, dict[str, str]] = {
     f"{_RUN}/tags": {"post": "training_run"},
     f"{_RUN}/tags/{{tag}}": {"delete": "training_run"},
     f"{_RUN}/tokens": {"post": "token"},
+    f"{_PROJECT}/tokens": {"post": "token"},
     "/v1/web_data": {
         "get": "page of web_data",
         "post": "web_data",

@@ -11,6 +11,7 @@ from typing import Any
 
 import ray
 from ray.exceptions import RayActorError, RayError
+from ray.util import list_named_actors
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 from heliostat.errors import HeliostatError, StaleSession, StorageError
@@ -27,6 +28,9 @@ IDLE = 600.0
 
 TRIES = 5
 """Times that a call is sent to a new actor after its actor went away."""
+
+STATUS_PATIENCE = 2.0
+"""Seconds that an actor has to say how it stands."""
 
 THINKERS = "heliostat.thinkers"
 """Entry points that make searchers which think in other processes."""
@@ -157,12 +161,26 @@ class ClusterStewards:
             return None
         return found
 
+    async def statuses(self) -> list[Status]:
+        """How all of the cluster's stand that are awake; without those that do not answer at once."""
+        prefix = self._name_prefix
+        named = await asyncio.to_thread(list_named_actors, all_namespaces=True)
+        names = [item["name"] for item in named if item["namespace"] == NAMESPACE]
+        ids = [int(name.removeprefix(prefix)) for name in names if name.startswith(prefix)]
+        asked = [asyncio.wait_for(self.status(id), STATUS_PATIENCE) for id in sorted(ids)]
+        answers = await asyncio.gather(*asked, return_exceptions=True)
+        return [answer for answer in answers if isinstance(answer, Status)]
+
     def close(self) -> None:
         """Forget the actors: they serve others, and go when nobody calls."""
         self._actors.clear()
 
+    @property
+    def _name_prefix(self) -> str:
+        return f"experiment-{self._log.identity}-"
+
     def _name(self, experiment: int) -> str:
-        return f"experiment-{self._log.identity}-{experiment}"
+        return f"{self._name_prefix}{experiment}"
 
     def _actor(self, experiment: int) -> Any:
         with self._lock:

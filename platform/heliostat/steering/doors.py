@@ -29,6 +29,10 @@ class Stewards(Protocol):
         """How its steward stands; ``None`` while there is none."""
         ...
 
+    async def statuses(self) -> list[Status]:
+        """How all stand that are awake, whoever asked them; without those that do not answer at once."""
+        ...
+
     def close(self) -> None:
         """Let go of what belongs to this process."""
         ...

@@ -44,6 +44,12 @@ class LocalStewards:
         steward = self._stewards.get(experiment)
         return None if steward is None else await asyncio.to_thread(steward.status)
 
+    async def statuses(self) -> list[Status]:
+        """How all stand that are awake."""
+        with self._lock:
+            stewards = list(self._stewards.values())
+        return [await asyncio.to_thread(steward.status) for steward in stewards]
+
     def close(self) -> None:
         """Answer what waits, then let all of them go."""
         with self._lock:

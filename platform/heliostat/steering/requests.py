@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import KW_ONLY, dataclass, field
 from typing import Any
 
-from heliostat.engine import Label
+from heliostat.engine import Label, Pulse
 from heliostat.space import Value
 from heliostat.trial import Run
 from heliostat.writes import new_key
@@ -83,15 +83,13 @@ class Status:
     Args:
         experiment: Whose.
         epoch: Of its session.
-        ready: Suggestions that wait to be handed out.
         waiting: Askings that wait for an answer.
         answered: Askings answered so far.
-        seconds: What searchers took so far.
+        pulse: How its engine stands.
     """
 
     experiment: int
     epoch: int
-    ready: int
     waiting: int
     answered: int
-    seconds: float
+    pulse: Pulse

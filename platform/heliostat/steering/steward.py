@@ -62,7 +62,7 @@ class Steward:
         self._waiting: deque[_Waiting] = deque()
         self._changed = threading.Condition()
         self._is_closed = self._is_nudged = self._is_unsure = False
-        self._answered, self._seconds = 0, 0.0
+        self._answered = 0
         self._open_session()
         self.used = time.monotonic()
         self._thread = threading.Thread(
@@ -97,7 +97,7 @@ class Steward:
         engine = self._engine
         with self._changed:
             waiting = len(self._waiting)
-        return Status(self._id, engine.epoch or 0, engine.ready, waiting, self._answered, self._seconds)
+        return Status(self._id, engine.epoch or 0, waiting, self._answered, engine.pulse())
 
     def close(self) -> None:
         """Answer what waits, then stop."""
@@ -132,12 +132,10 @@ class Steward:
                 self._is_nudged = False
                 if self._is_closed and not batch:
                     return
-            began = time.monotonic()
             if batch:
                 self._settle(batch)
             else:
                 self._think_ahead()
-            self._seconds += time.monotonic() - began
 
     def _settle(self, batch: list[_Waiting]) -> None:
         """Answer a batch; an error is the asker's, never this thread's end."""

@@ -65,7 +65,7 @@ class CreateToken:
         digest: SHA-256 of the secret, hexadecimal.
         name: For people.
         permissions: ``read``, ``write``, ``admin``, or what a guest may see: ``read run 12``,
-            ``read experiment 3``.
+            ``read experiment 3``, ``read project iris``.
         user: Whose it is.
         expires: Seconds since the epoch, or never.
     """

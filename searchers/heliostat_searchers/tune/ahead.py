@@ -14,6 +14,7 @@ from heliostat.engine import Engine, Question
 from heliostat.errors import Conflict
 from heliostat.trial import Proposal, Run
 from heliostat_searchers.thinker import Thinker
+from heliostat_searchers.tune.demand import Demand
 
 logger = logging.getLogger(__name__)
 
@@ -31,7 +32,7 @@ class _Closed(Exception):
 
 
 class Ahead:
-    """Keeps a suggestion or two ready for a sweep; nothing here waits for a model but its own thread.
+    """Keeps a few suggestions ready for a sweep; nothing here waits for a model but its own thread.
 
     Args:
         engine: The experiment's steering.
@@ -44,7 +45,8 @@ class Ahead:
         self._ready: deque[Run] = deque()
         self._changed = threading.Condition()
         self._is_closed = self._has_given_up = self._is_thinking = False
-        self._most_live = 0
+        self._most_live = self._taken = 0
+        self._demand = Demand()
         self._thread = threading.Thread(target=self._think_ahead, name="heliostat-think", daemon=True)
         engine.subscribe(self._wake)
         self._thread.start()
@@ -54,6 +56,7 @@ class Ahead:
         with self._changed:
             is_ready = self._ready and not self._engine.is_closed
             run = self._engine.next_waiting() or (self._ready.popleft() if is_ready else None)
+            self._taken += run is not None
             self._most_live = max(self._most_live, self._engine.busy + (run is not None))
             self._changed.notify_all()
             return run
@@ -93,12 +96,14 @@ class Ahead:
         return self._has_given_up or is_exhausted or engine.remaining == 0
 
     def _wanted(self) -> int:
-        """How many suggestions are missing: one or two ready ones, and one for each worker that idles."""
+        """How many suggestions are missing: some to keep ready, and one for each worker that idles."""
         if self._has_no_more_new():
             return 0
-        live = self._engine.busy
-        spare = 2 if self._most_live > 2 else 1  # few workers learn from each result, many wait for none
-        return min(spare + max(0, self._most_live - live) - len(self._ready), MOST)
+        spare = self._demand.spare if self._most_live > 2 else 1  # few workers learn from each result
+        return min(spare + self._idle() - len(self._ready), MOST)
+
+    def _idle(self) -> int:
+        return max(0, self._most_live - self._engine.busy)
 
     def _think_ahead(self) -> None:
         while True:
@@ -107,7 +112,8 @@ class Ahead:
                 if self._is_closed:
                     return
                 self._is_thinking = is_wanted  # what is made meanwhile is recorded before it is ready
-                wanted = self._wanted()
+                wanted, self._taken = self._wanted(), 0
+                has_begun = self._most_live > 0
             try:
                 if not is_wanted:
                     self._engine.refresh()
@@ -120,6 +126,8 @@ class Ahead:
                 self._has_given_up = True
                 runs = []
             with self._changed:
+                if has_begun:
+                    self._demand.note(self._taken + (0 if self._ready else self._idle()))
                 self._ready.extend(runs)
                 self._is_thinking = False
                 self._changed.notify_all()

@@ -80,7 +80,7 @@ function complain(form, text) {
   form.append(place);
 }
 
-// Budget, thresholds and bounds: the declaration as it is now, with what the form says laid over it.
+// Budget, metrics and bounds: the declaration as it is now, with what the form says laid over it.
 async function revised(form) {
   const path = form.dataset.revise;
   form.querySelector(".error")?.remove();
@@ -88,8 +88,11 @@ async function revised(form) {
     const now = await send("GET", path);
     const whole = (name) => (form.elements[name].value === "" ? null : number(form.elements[name]));
     const metrics = now.metrics.map((metric) => {
-      const field = form.querySelector(`[data-metric="${CSS.escape(metric.name)}"]`);
-      return field ? { ...metric, threshold: field.value === "" ? null : number(field) } : metric;
+      const [field, strategy, objective] = ["metric", "strategy", "objective"].map((part) =>
+        form.querySelector(`[data-${part}="${CSS.escape(metric.name)}"]`));
+      if (!field) return metric;
+      const threshold = field.value === "" ? null : number(field);
+      return { ...metric, threshold, strategy: strategy.value, objective: objective.value };
     });
     const parameters = now.parameters.map((item) => {
       if (!item.bounds) return item;

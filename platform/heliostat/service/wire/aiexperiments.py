@@ -57,7 +57,7 @@ async def create(call: WriteCall, client: str, project: str) -> Response:
 @router.get(_IN_PROJECT)
 async def list_in_project(call: SharedCall, client: str, project: str) -> Response:
     """The experiments of a project, newest first."""
-    call.caller.require("read")
+    call.caller.require_project(project)
     return await listed(call, KIND, project_of(call, client, project))
 
 

@@ -85,7 +85,7 @@ async def fetch(call: SharedCall, run: str, checkpoint: str) -> Response:
 
 async def _run(call: Call, run: str) -> Run:
     known = await call.read(call.log.run, id_of(run, "run"))
-    call.caller.check_run(known.id, known.experiment)
+    call.caller.check_run(known)
     return known
 
 

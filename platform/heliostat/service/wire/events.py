@@ -15,8 +15,8 @@ from heliostat.ports import Event, RunLog
 from heliostat.service.backend import Backend
 from heliostat.service.calls import Call, SharedCall, reply
 from heliostat.service.strict_json import write_json
-from heliostat.service.wire.fields import id_of
 from heliostat.service.wire.paging import limit_of
+from heliostat.service.wire.stewards import record_of
 
 router = APIRouter(tags=["events"])
 
@@ -78,8 +78,7 @@ async def events(call: SharedCall, after: str = "0", wait: str = "0", experiment
     if call.caller.is_guest and not experiment:
         experiment = str(call.caller.experiment or "")
     if experiment or call.caller.is_guest:
-        chosen = id_of(experiment, "experiment")
-        call.caller.check_experiment(chosen)
+        chosen = (await record_of(call, experiment)).id
     if "text/event-stream" in call.request.headers.get("accept", ""):
         place = _whole(call.request.headers.get("last-event-id") or str(place), "Last-Event-ID")
         stream = _stream(call, place, chosen)

@@ -60,7 +60,7 @@ async def list_of_client(call: SharedCall, client: str) -> Response:
 @router.get("/clients/{client}/projects/{project}/experiments")
 async def list_in_project(call: SharedCall, client: str, project: str) -> Response:
     """The experiments of a project, newest first."""
-    call.caller.require("read")
+    call.caller.require_project(project)
     return await listed(call, KIND, project_of(call, client, project))
 
 

@@ -93,7 +93,7 @@ async def create(call: WriteCall, run: str) -> Response:
 async def fetch_all(call: SharedCall, run: str) -> Response:
     """A run's files."""
     known = await call.read(call.log.run, id_of(run, "run"))
-    call.caller.check_run(known.id, known.experiment)
+    call.caller.check_run(known)
     files = await call.read(call.log.files, known.id)
     return reply(page(files, call, lambda file: file_object(file, call.settings.client)))
 
@@ -103,7 +103,7 @@ async def fetch(call: SharedCall, file: str) -> Response:
     """A file, with an address to download it from."""
     record, _ = await call.read(call.log.file, id_of(file, "file"))
     known = await call.read(call.log.run, record.run)
-    call.caller.check_run(known.id, known.experiment)
+    call.caller.check_run(known)
     ticket = await call.read(sign, call.backend, call.caller, {"get": record.id})
     download = {"object": "download", "url": f"{call.base_url}/v1/tickets/{ticket}"}
     return reply({**file_object(record, call.settings.client), "download": download})

@@ -14,7 +14,7 @@ from heliostat import schema
 from heliostat.errors import Conflict
 from heliostat.ports import Note, ProjectRecord
 from heliostat.service.callers import PERMISSIONS, hidden
-from heliostat.service.calls import Call, ReadCall, WriteCall, reply
+from heliostat.service.calls import Call, ReadCall, SharedCall, WriteCall, reply
 from heliostat.service.openapi import takes
 from heliostat.service.wire.fields import check_client, now, project_of, scalars, text
 from heliostat.service.wire.paging import fields_of, limit_of, page_object
@@ -58,8 +58,9 @@ async def create(call: WriteCall, client: str) -> Response:
 
 
 @router.get("/clients/{client}/projects/{project}")
-async def fetch(call: ReadCall, client: str, project: str) -> Response:
+async def fetch(call: SharedCall, client: str, project: str) -> Response:
     """One project."""
+    call.caller.require_project(project)
     return reply(await _known(call, project_of(call, client, project)))
 
 
@@ -83,8 +84,9 @@ async def update(call: WriteCall, client: str, project: str) -> Response:
 
 
 @router.get("/clients/{client}/projects/{project}/notes")
-async def fetch_notes(call: ReadCall, client: str, project: str) -> Response:
+async def fetch_notes(call: SharedCall, client: str, project: str) -> Response:
     """The notes as they are now, at most one object."""
+    call.caller.require_project(project)
     id = project_of(call, client, project)
     found = [_note_object(item, call.settings.client) for item in await call.read(call.log.notes, id)]
     return reply(page_object(found[-1:], len(found[-1:]), None, None))

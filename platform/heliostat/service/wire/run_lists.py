@@ -10,7 +10,7 @@ from fastapi import APIRouter, Response
 
 from heliostat.errors import InvalidValue
 from heliostat.query import RunQuery, read_filters
-from heliostat.service.calls import Call, ReadCall, reply
+from heliostat.service.calls import Call, ReadCall, SharedCall, reply
 from heliostat.service.strict_json import read_json
 from heliostat.service.wire.fields import check_client, project_of
 from heliostat.service.wire.paging import cursors_of, fields_of, flag_of, limit_of, page_object
@@ -22,8 +22,9 @@ router = APIRouter(tags=["training runs"])
 
 
 @router.get("/clients/{client}/projects/{project}/training_runs")
-async def of_project(call: ReadCall, client: str, project: str) -> Response:
+async def of_project(call: SharedCall, client: str, project: str) -> Response:
     """Runs of a project."""
+    call.caller.require_project(project)
     return reply(await run_page(call, project=project_of(call, client, project)))
 
 

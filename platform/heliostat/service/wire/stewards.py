@@ -74,11 +74,11 @@ async def declared(call: Call, experiment: str) -> ExperimentRecord:
         NotFound: There is none, or not for this caller.
     """
     id = id_of(experiment, "experiment")
-    call.caller.check_experiment(id)
     records = call.backend.part(Records)
     known = records.get(id)
     if known is None:
         known = await call.read(records.read, id)
+    call.caller.check_experiment(known)
     return known
 
 
@@ -88,9 +88,9 @@ async def record_of(call: Call, experiment: str) -> ExperimentRecord:
     Raises:
         NotFound: There is none, or not for this caller.
     """
-    id = id_of(experiment, "experiment")
-    call.caller.check_experiment(id)
-    return await call.read(call.log.experiment, id)
+    record = await call.read(call.log.experiment, id_of(experiment, "experiment"))
+    call.caller.check_experiment(record)
+    return record
 
 
 async def run_of(call: Call, record: ExperimentRecord, run: str, what: str) -> Run:

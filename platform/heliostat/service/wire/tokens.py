@@ -20,7 +20,7 @@ from heliostat.service.errors import Refused
 from heliostat.service.openapi import takes
 from heliostat.service.record import write_event
 from heliostat.service.wire.accounts import ORGANIZATION
-from heliostat.service.wire.fields import check_client, id_of, now
+from heliostat.service.wire.fields import check_client, id_of, now, project_of
 from heliostat.service.wire.paging import page
 from heliostat.tracking import given
 from heliostat.writes import CreateToken, RenewToken, RevokeToken
@@ -108,6 +108,15 @@ async def share_experiment(call: WriteCall, experiment: str) -> Response:
     return reply(await _guest(call, "experiment", known.id))
 
 
+@router.post("/clients/{client}/projects/{project}/tokens")
+async def share_project(call: WriteCall, client: str, project: str) -> Response:
+    """A token for guests: it reads this project, its experiments and runs, and nothing else."""
+    id = project_of(call, client, project)
+    if all(record.id != id for record in await call.read(call.log.projects)):
+        raise hidden("project", id)
+    return reply(await _guest(call, "project", id))
+
+
 def token_object(call: Call, token: TokenRecord | None, secret: str | None = None) -> dict[str, Any]:
     """A ``token``; for calls without one, what an administrator's would be."""
     caller = call.caller if token is None else caller_of(token)
@@ -124,6 +133,7 @@ def token_object(call: Call, token: TokenRecord | None, secret: str | None = Non
         "development": False,
         "experiment": None if caller.experiment is None else str(caller.experiment),
         "training_run": None if caller.run is None else str(caller.run),
+        "project": caller.project,
         "permissions": caller.permission,
         "scope": "shared_experiment" if caller.is_guest else "all_endpoints",
         "expires": None if token is None or token.expires is None else int(token.expires),
@@ -168,7 +178,7 @@ async def _rotated(call: Call, token: TokenRecord, body: Mapping[str, Any]) -> d
     return made
 
 
-async def _guest(call: Call, what: str, id: int) -> dict[str, Any]:
+async def _guest(call: Call, what: str, id: int | str) -> dict[str, Any]:
     body = await call.body()
     schema.only_keys(body, "the token", ("expires", "lasts_forever"))
     end = _end(call, {"expires": "renew", **body})

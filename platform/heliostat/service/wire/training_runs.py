@@ -193,7 +193,7 @@ async def shown(call: Call, id: int) -> dict[str, Any]:
         return {}
     tags = call.backend.part(TagBook)
     run, texts, files, ids = await call.read(_whole, call.log, id, tags)
-    call.caller.check_run(run.id, run.experiment)
+    call.caller.check_run(run)
     return run_object(run, client=call.settings.client, tags=ids, texts=texts, files=files)
 
 
