@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, ClassVar
 from heliostat.experiment import ExperimentSpec
 from heliostat.space import Space, Value, sample
 from heliostat.trial import History, Proposal
-from heliostat_searchers.novelty import fresh, taken
+from heliostat_searchers.novelty import Taken, fresh
 
 if TYPE_CHECKING:
     import numpy as np
@@ -25,11 +25,14 @@ class RandomSearcher:
     is_instant = True
     capabilities: ClassVar[frozenset[str]] = MODEL_FREE
 
+    def __init__(self) -> None:
+        self._taken = Taken()
+
     def suggest(
         self, spec: ExperimentSpec, history: History, count: int, rng: np.random.Generator
     ) -> Sequence[Proposal]:
         """Up to `count` new random points; see :class:`heliostat.ports.Searcher`."""
-        chosen = fresh(spec.space, _draws(spec.space, rng, count), taken(history), count)
+        chosen = fresh(spec.space, _draws(spec.space, rng, count), self._taken.of(history), count)
         return [Proposal(values, why="random") for values in chosen]
 
 

@@ -6,13 +6,15 @@ suggestions of all calls form one sequence, after a restart too.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Container, Iterator, Sequence
+from functools import lru_cache
+from itertools import count as numbers
 from typing import TYPE_CHECKING, ClassVar
 
 from heliostat.experiment import ExperimentSpec
 from heliostat.space import Space, Value, sample
 from heliostat.trial import History, Proposal
-from heliostat_searchers.novelty import Key, fresh, taken
+from heliostat_searchers.novelty import Key, Taken, fresh
 from heliostat_searchers.random import MODEL_FREE
 
 if TYPE_CHECKING:
@@ -31,16 +33,19 @@ class SobolSearcher:
     is_instant = True
     capabilities: ClassVar[frozenset[str]] = MODEL_FREE
 
+    def __init__(self) -> None:
+        self._taken = Taken()
+
     def suggest(
         self, spec: ExperimentSpec, history: History, count: int, rng: np.random.Generator
     ) -> Sequence[Proposal]:
         """The next `count` new points of the sequence; see :class:`heliostat.ports.Searcher`."""
-        chosen = next_points(spec, len(history), taken(history), count, rng)
+        chosen = next_points(spec, len(history), self._taken.of(history), count, rng)
         return [Proposal(values, why="Sobol sequence") for values in chosen]
 
 
 def next_points(
-    spec: ExperimentSpec, start: int, used: set[Key], count: int, rng: np.random.Generator
+    spec: ExperimentSpec, start: int, used: Container[Key], count: int, rng: np.random.Generator
 ) -> list[dict[str, Value]]:
     """Up to `count` new legal points of the experiment's sequence from place `start` on."""
     return fresh(spec.space, _draws(spec.space, spec.seed, start, rng), used, count)
@@ -59,11 +64,20 @@ def _draws(space: Space, seed: int, start: int, rng: np.random.Generator) -> Ite
 
 def units(d: int, seed: int, start: int) -> Iterator[np.ndarray]:
     """The scrambled sequence in `d` dimensions from place `start` on, one point of shape ``d`` at a time."""
+    begun, left = divmod(start, BLOCK)
+    for number in numbers(begun):
+        yield from _block(d, seed, number)[left if number == begun else 0 :]
+
+
+@lru_cache(maxsize=64)
+def _block(d: int, seed: int, number: int) -> np.ndarray:
+    """A block of the sequence, shape ``BLOCK × d``. To begin a sequence costs far more than its points."""
     import numpy as np
     from scipy.stats import qmc
 
     engine = qmc.Sobol(d, scramble=True, seed=np.random.default_rng(seed))
-    if start:
-        engine.fast_forward(start)
-    while True:
-        yield from engine.random(BLOCK)
+    if number:
+        engine.fast_forward(number * BLOCK)
+    block: np.ndarray = engine.random(BLOCK)
+    block.flags.writeable = False
+    return block

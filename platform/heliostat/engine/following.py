@@ -70,7 +70,10 @@ class Following:
 
     def behind(self) -> int:
         """How many events of others are not read yet, counted up to :data:`PAGE`."""
-        return sum(not (event.kind == "CreateRun" and event.run in self._book) for event in self._page())
+        theirs = [
+            event for event in self._page() if event.kind != "CreateRun" or not self._is_known(event.run)
+        ]
+        return len(theirs)
 
     def _page(self) -> list[Event]:
         return self._log.events(self._seen, PAGE, experiment=self._book.experiment, kinds=KINDS)
@@ -93,6 +96,9 @@ class Following:
     def _is_end_of_open(self, event: Event, run: int) -> bool:
         """Whether others ended a run that was handed out here: reports may be written by any process."""
         return event.kind == "FinishRun" and run not in self._theirs and self._is_open(run)
+
+    def _is_known(self, run: int | None) -> bool:
+        return run is not None and run in self._book
 
     def _is_open(self, run: int) -> bool:
         return run in self._book and self._book.raw(run).state.is_open

@@ -75,7 +75,8 @@ def application(args: Mapping[str, Any] | None = None) -> serve.Application:
         graceful_shutdown_wait_loop_s=0.5,
         graceful_shutdown_timeout_s=20,
         ray_actor_options={"num_cpus": 0.1},
-        logging_config={"enable_access_log": False, "encoding": "JSON"},
+        # Serve makes a record of every call even where its access log is off, unless its level says no.
+        logging_config={"enable_access_log": False, "encoding": "JSON", "log_level": "WARNING"},
     )
     found: serve.Application = deployment.bind(settings)
     return found

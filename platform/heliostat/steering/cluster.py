@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import os
 import threading
 import time
+from collections.abc import Awaitable, Sequence
 from typing import Any
 
 import ray
@@ -17,6 +19,7 @@ from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 from heliostat.errors import HeliostatError, StaleSession, StorageError
 from heliostat.ports import RunLog, Searcher
 from heliostat.registry import load, open_log
+from heliostat.steering.lanes import Lanes
 from heliostat.steering.requests import Answer, Ask, Status
 from heliostat.steering.steward import Steward
 
@@ -37,7 +40,7 @@ THINKERS = "heliostat.thinkers"
 
 
 class ExperimentActor:
-    """A steward in a process of its own. Errors are answered as values: Ray would wrap them.
+    """A steward in a process of its own. Errors are answered as values.
 
     Args:
         log: Address of the run log.
@@ -52,17 +55,17 @@ class ExperimentActor:
         self._steward: Steward | None = None
         self._watch: asyncio.Task[None] | None = None
 
-    async def ask(self, ask: Ask) -> Answer | HeliostatError:
-        """As :meth:`Steward.ask`."""
+    async def ask(self, asks: Sequence[Ask]) -> list[Answer | HeliostatError]:
+        """As :meth:`Steward.ask`, several at once."""
         try:
             steward = self._steward
             if steward is None:
                 steward = await asyncio.to_thread(self._opened)
             self._watch = self._watch or asyncio.create_task(self._retire_when_idle())
-            answer: Answer = await asyncio.wrap_future(steward.ask(ask))
+            asked = [asyncio.wrap_future(steward.ask(ask)) for ask in asks]
         except HeliostatError as error:
-            return error
-        return answer
+            return [error] * len(asks)
+        return [await _valued(future) for future in asked]
 
     async def nudge(self) -> None:
         """As :meth:`Steward.nudge`."""
@@ -121,26 +124,18 @@ class ClusterStewards:
         self._log, self._idle = log, idle
         self._lock = threading.Lock()
         self._actors: dict[int, Any] = {}
+        self._lanes = Lanes(self._answers)
 
     async def ask(self, experiment: int, ask: Ask) -> Answer:
         """As :meth:`Steward.ask`."""
-        for attempt in range(TRIES):
-            actor: Any = self._actors.get(experiment)
-            if actor is None:
-                actor = await asyncio.to_thread(self._actor, experiment)
-            try:
-                return _unwrapped(await actor.ask.remote(ask))
-            except (RayActorError, StaleSession):  # gone, or on its way out
-                self._forget(experiment, actor)
-                await asyncio.sleep(0.1 * 2**attempt)
-        raise _unreachable(experiment)
+        return await self._lanes.ask(experiment, ask)
 
     def ask_and_wait(self, experiment: int, ask: Ask) -> Answer:
         """The same, for threads."""
         for attempt in range(TRIES):
             actor = self._actor(experiment)
             try:
-                return _unwrapped(ray.get(actor.ask.remote(ask)))
+                return _unwrapped(ray.get(actor.ask.remote([ask]))[0])
             except (RayActorError, StaleSession):
                 self._forget(experiment, actor)
                 time.sleep(0.1 * 2**attempt)
@@ -175,6 +170,27 @@ class ClusterStewards:
         """Forget the actors: they serve others, and go when nobody calls."""
         self._actors.clear()
 
+    async def _answers(self, experiment: int, asks: Sequence[Ask]) -> list[Answer | HeliostatError]:
+        found: dict[int, Answer | HeliostatError] = {}
+        left = list(range(len(asks)))
+        for attempt in range(TRIES):
+            actor: Any = self._actors.get(experiment)
+            if actor is None:
+                actor = await asyncio.to_thread(self._actor, experiment)
+            with contextlib.suppress(RayActorError):
+                answers = await actor.ask.remote([asks[place] for place in left])
+                found.update(
+                    (place, answer)
+                    for place, answer in zip(left, answers, strict=True)
+                    if not isinstance(answer, StaleSession)
+                )
+            left = [place for place in left if place not in found]
+            if not left:
+                break
+            self._forget(experiment, actor)  # it has gone, or is on its way out
+            await asyncio.sleep(0.1 * 2**attempt)
+        return [found.get(place) or _unreachable(experiment) for place in range(len(asks))]
+
     @property
     def _name_prefix(self) -> str:
         return f"experiment-{self._log.identity}-"
@@ -202,6 +218,7 @@ class ClusterStewards:
             max_restarts=-1,
             max_task_retries=-1,
             num_cpus=0,
+            enable_task_events=False,  # an event for each asking would cost the cluster a third of it
             **options,
         )
         return actor.remote(self._log.private_url, experiment, self._idle)
@@ -210,6 +227,14 @@ class ClusterStewards:
         with self._lock:
             if self._actors.get(experiment) is actor:
                 del self._actors[experiment]
+
+
+async def _valued(answer: Awaitable[Answer]) -> Answer | HeliostatError:
+    """Errors as values: Ray would wrap them."""
+    try:
+        return await answer
+    except HeliostatError as error:
+        return error
 
 
 def _unwrapped(answer: Answer | HeliostatError) -> Answer:

@@ -25,7 +25,7 @@ OVER = "HS-SERVICE-409"
 MOST = 1_000
 """Declarations that a replica remembers."""
 
-FRESH = 0.25
+FRESH = 1.0
 """Seconds for which a replica knows a declaration without asking: under load that is most calls."""
 
 
