@@ -57,7 +57,7 @@ def measure(quick: bool) -> dict[str, Any]:
         ]
         # So long that eight workers ask for less than one suggestion in the time that one takes.
         fit = FIT / 4 if quick else FIT
-        waits = [run_one(method, WORKERS * (2 if quick else 5), 32, 11 * fit, fit) for method in searches]
+        waits = [run_one(method, WORKERS * (2 if quick else 5), 20, 11 * fit, fit) for method in searches]
         ray.shutdown()
     return {**machine("ray", "optuna", "mlflow-skinny"), "fit": fit, "costs": table, "waits": waits}
 
