@@ -10,6 +10,7 @@ from playwright.sync_api import Browser, sync_playwright
 
 from heliostat.ports import RunLog
 from heliostat.registry import open_log
+from heliostat.reports import freeze
 from heliostat.service import ServiceSettings
 from heliostat.service.visitors import COOKIE
 from heliostat.testing.browser import ARGUMENTS, executable, watched_page
@@ -26,6 +27,7 @@ PAGES = {
     "runs": "/experiments/2/runs?where=state+%3D+completed&sort=metrics.accuracy&selected={run},{other}",
     "analysis": "/experiments/2/analysis",
     "suggestions": "/experiments/2/suggestions",
+    "reports": "/experiments/2/reports",
     "properties": "/experiments/2/properties",
     "code": "/experiments/2/code",
     "run": "/runs/{run}",
@@ -70,6 +72,7 @@ def filled(log: RunLog) -> dict[str, int]:
         CreateRun(experiment, point, time=now, searcher="bayesian", why="expected improvement 0.01")
     )
     log.apply(StartRun(made.run or 0, time=now))
+    freeze(log, experiment, kind="metrics", title="Ready to ship?", comment="For Monday.", user="ada")
     return {"run": runs[0], "other": runs[4], "third": runs[8], "failed": runs[3]}
 
 

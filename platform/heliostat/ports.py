@@ -182,6 +182,25 @@ class FileRecord:
 
 
 @dataclass(frozen=True)
+class ReportRecord:
+    """A frozen report, without its page; `md5` and `size` (bytes) are those of the compressed page.
+
+    `place` is the last place in the log when it was frozen.
+    """
+
+    id: int
+    experiment: int
+    title: str
+    comment: str
+    kind: str
+    user: str
+    place: int
+    size: int
+    md5: str
+    created: float
+
+
+@dataclass(frozen=True)
 class SuggestionRecord:
     """Assignments to try; `state` is one of :data:`heliostat.writes.SUGGESTION_STATES`."""
 
@@ -314,6 +333,14 @@ class RunLog(Protocol):
 
     def file(self, id: int) -> tuple[FileRecord, bytes]:
         """One file and its content; raises ``NotFound``."""
+        ...
+
+    def reports(self, experiment: int) -> list[ReportRecord]:
+        """An experiment's frozen reports, oldest first."""
+        ...
+
+    def report(self, id: int) -> tuple[ReportRecord, bytes]:
+        """A frozen report and its page, HTML compressed by gzip; raises ``NotFound``."""
         ...
 
     def projects(self) -> list[ProjectRecord]:

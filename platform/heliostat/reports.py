@@ -2,12 +2,53 @@
 
 from __future__ import annotations
 
+import gzip
 import time
 
 from heliostat.ports import RunLog
+from heliostat.writes import FreezeReport, new_key
 
 LARGEST_MODEL = 2000
 """Most runs that a model is fitted to for a report; more take minutes."""
+
+
+def freeze(
+    log: RunLog,
+    experiment: int,
+    *,
+    kind: str = "report",
+    title: str | None = None,
+    comment: str = "",
+    user: str = "",
+    key: str | None = None,
+) -> int:
+    """Keep a report of the experiment as it is now in its log; it never changes.
+
+    Args:
+        log: Where the experiment is.
+        experiment: Its id.
+        kind: ``report``, or ``metrics`` for the page for stakeholders.
+        title: Of the page; by default project and name.
+        comment: Its author's words.
+        user: Its author.
+        key: Whoever freezes again with the same key gets the first report.
+
+    Returns:
+        The report's id.
+
+    Raises:
+        NotFound: There is no such experiment.
+        InvalidValue: The kind is unknown.
+    """
+    spec, now = log.experiment(experiment).spec, time.time()
+    write = metrics_text if kind == "metrics" else report_text
+    html = write(log, experiment, form="html", title=title, comment=comment)
+    page = gzip.compress(html.encode("utf-8", "replace"), mtime=0)
+    head = title or f"{spec.project} / {spec.name}"
+    frozen = FreezeReport(
+        experiment, head, page, time=now, comment=comment, kind=kind, user=user, key=key or new_key()
+    )
+    return log.apply(frozen).id or 0
 
 
 def metrics_text(

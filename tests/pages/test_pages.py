@@ -85,7 +85,7 @@ def bowl(site, **more):
 
 def every_page(site):
     experiment = f"/experiments/{site.experiment}"
-    tabs = ("", "/runs", "/analysis", "/suggestions", "/properties", "/code")
+    tabs = ("", "/runs", "/analysis", "/suggestions", "/reports", "/properties", "/code")
     paths = ["/", "/runs", "/projects/vision", f"/runs/{site.runs[0]}", f"/runs/{site.runs[3]}", "/tokens"]
     paths += [experiment + tab for tab in tabs]
     return [*paths, f"/compare?runs={site.runs[0]},{site.runs[1]},{site.runs[4]}"]
@@ -373,6 +373,28 @@ def test_budget_thresholds_and_bounds_are_edited_within_their_rules(chromium, si
         page.wait_for_selector("[data-revise] .error")
         assert "bounds" in page.inner_text("[data-revise] .error")
     assert site.wire.ok("GET", f"/v1/aiexperiments/{experiment}")["parameters"][0]["bounds"]["max"] == 7
+
+
+def test_a_report_is_frozen_and_shared_by_a_link(chromium, site):
+    with site.page(chromium, f"/experiments/{site.experiment}/reports") as (page, watch):
+        page.fill("[data-form=freeze] [name=title]", "Ready <i>now</i>?")
+        page.fill("[data-form=freeze] [name=comment]", "Looks good.")
+        page.click("[data-form=freeze] button")
+        until(page, "document.querySelectorAll('[data-report]').length === 1")
+        assert page.inner_text("[data-report] a") == "Ready <i>now</i>?"
+        page.click("[data-report] [data-share]")
+        link = page.input_value("input.link")
+        watch.check()
+    site.wire.ok("POST", f"/v1/aiexperiments/{site.experiment}/training_runs", {})
+    with site.page(chromium, link.partition(site.host)[2], None, ready=False) as (page, watch):
+        page.wait_for_url("**/reports/*")
+        page.wait_for_selector(".js-plotly-plot .main-svg", timeout=90_000)
+        assert "Ready <i>now</i>?" in page.inner_text("h1, header")
+        assert "Looks good." in page.inner_text("body")
+        assert page.evaluate("window.origin") == "null"  # its scripts are strangers to the service
+        assert not watch.errors
+        page.goto(f"http://{site.host}/experiments/{site.experiment}")
+        assert page.locator("[data-error]").count() == 1
 
 
 def test_a_guardrail_becomes_an_objective_and_a_stored_metric_a_guardrail(chromium, site):

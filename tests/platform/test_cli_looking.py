@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 import signal
 import subprocess
@@ -44,6 +45,17 @@ def test_report_has_two_forms_and_two_readers(log, tmp_path):
     done = heliostat("report", 1, "--metrics", "-o", target, log=log)
     assert done.exit_code == 0, done.output
     assert "The answer: <strong>ready" in target.read_text(encoding="utf-8")
+
+
+def test_a_frozen_report_is_kept_in_the_log(log):
+    frozen = heliostat("report", 1, "--freeze", "--title", "Then", "--comment", "As it was.", log=log)
+    assert (frozen.exit_code, frozen.stdout) == (0, "")
+    assert "report 1" in frozen.stderr
+    kept = hs.open_log(log)
+    (record,) = kept.reports(1)
+    assert (record.title, record.comment, record.kind) == ("Then", "As it was.", "report")
+    assert b"As it was." in gzip.decompress(kept.report(record.id)[1])
+    kept.close()
 
 
 def test_report_of_nothing_says_so(log):

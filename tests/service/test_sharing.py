@@ -110,3 +110,48 @@ def test_a_guest_changes_nothing_and_shares_nothing(guest, shelf):
 
 def test_a_project_that_is_not_there_cannot_be_shared(writer):
     assert writer.call("POST", "/v1/clients/1/projects/nowhere/tokens", {}).status == 404
+
+
+def test_a_frozen_report_is_shared_without_the_runs_behind_it(host, writer, shelf):
+    experiment = shelf["here", "experiment"]
+    at = f"/v1/experiments/{experiment}/reports"
+    body = {"title": "Ready?", "comment": "Monday <b>then</b>", "kind": "metrics"}
+    key = {"Idempotency-Key": "freeze-once"}
+    made = writer.call("POST", at, body, headers=key).json
+    assert writer.call("POST", at, body, headers=key).json == made
+    assert (made["title"], made["kind"], made["user"]) == ("Ready?", "metrics", "wim")
+    assert [item["id"] for item in writer.ok("GET", at)["data"]] == [made["id"]]
+    guest = Caller(host, writer.ok("POST", f"/v1/reports/{made['id']}/tokens", {})["token"])
+    before = guest.call("GET", f"/reports/{made['id']}")
+    assert before.status == 200
+    assert before.headers["content-security-policy"].startswith("sandbox")
+    assert b"Ready?" in before.content
+    assert b"<b>then</b>" not in before.content
+    writer.ok("POST", f"/v1/experiments/{experiment}/ask", {})
+    assert guest.call("GET", f"/reports/{made['id']}").content == before.content
+    assert guest.ok("GET", f"/v1/reports/{made['id']}")["place"] == made["place"]
+    other = writer.ok("POST", f"/v1/experiments/{shelf['elsewhere', 'experiment']}/reports", {})["id"]
+    for path in (
+        f"/v1/experiments/{experiment}",
+        f"/experiments/{experiment}",
+        at,
+        f"/v1/reports/{other}",
+        f"/reports/{other}",
+        f"/v1/training_runs/{shelf['here', 'run']}",
+    ):
+        assert guest.call("GET", path).status == 404, path
+    assert guest.call("POST", at, {}).status == 403
+    assert guest.call("GET", "/").status == 303
+
+
+def test_who_sees_an_experiment_or_its_project_sees_its_reports(host, writer, guest, shelf):
+    experiment = shelf["here", "experiment"]
+    made = writer.ok("POST", f"/v1/experiments/{experiment}/reports", {"title": "for guests"})["id"]
+    of_experiment = Caller(host, writer.ok("POST", f"/v1/experiments/{experiment}/tokens", {})["token"])
+    for caller in (guest, of_experiment):
+        assert caller.call("GET", f"/reports/{made}").status == 200
+        assert made in [
+            item["id"] for item in caller.ok("GET", f"/v1/experiments/{experiment}/reports")["data"]
+        ]
+    for body in ({"kind": "novel"}, {"titel": "x"}, {"title": "x" * 201}):
+        assert writer.call("POST", f"/v1/experiments/{experiment}/reports", body).status == 400

@@ -25,6 +25,7 @@ from heliostat.writes import (
     CreateTag,
     CreateToken,
     FinishRun,
+    FreezeReport,
     LogCheckpoints,
     LogLateValues,
     LogText,
@@ -32,7 +33,8 @@ from heliostat.writes import (
     SettleProject,
     UpdateRun,
 )
-from heliostat_trackers.maintenance import backup, restore, verify
+from heliostat_trackers.engines import database_at
+from heliostat_trackers.maintenance import backup, migrate, restore, verify
 from heliostat_trackers.store import SqlRunLog, open_log
 
 SPEC = {
@@ -362,3 +364,26 @@ def test_backup_delays_no_writer(path: Path, tmp_path: Path) -> None:
         meanwhile += thread.is_alive()
     log.close()
     assert meanwhile >= 3  # were the first one to wait for the copy's end, it would be the only one
+
+
+@pytest.mark.parametrize("kind", STORES)
+def test_a_log_of_schema_2_gets_room_for_reports(new_url: NewUrl, kind: str) -> None:
+    """Both databases: what schema 3 added is taken away, and comes back with nothing lost."""
+    log_url = new_url(kind)
+    log = open_log(log_url)
+    experiment = log.apply(CreateExperiment(SPEC, time=1.0)).experiment or 0
+    log.close()
+    engine = database_at(log_url).writing_engine()
+    with engine.begin() as connection:
+        for statement in (
+            "DROP TABLE report_contents",
+            "DROP TABLE reports",
+            "UPDATE meta SET value = '2' WHERE key = 'heliostat.schema'",
+        ):
+            connection.exec_driver_sql(statement)
+    assert (migrate(log_url).before, migrate(log_url).before) == (2, 3)
+    log = open_log(log_url)
+    id = log.apply(FreezeReport(experiment, "now", b"page", time=2.0)).id or 0
+    assert log.report(id)[1] == b"page"
+    log.close()
+    assert verify(log_url).faults == ()

@@ -21,6 +21,7 @@ from heliostat.writes import (
     CreateTag,
     CreateToken,
     FinishRun,
+    FreezeReport,
     LogCheckpoints,
     LogLateValues,
     LogText,
@@ -50,6 +51,7 @@ from heliostat_trackers.project_writes import (
     renew_token,
     revoke_token,
 )
+from heliostat_trackers.report_rows import freeze_report
 from heliostat_trackers.run_writes import (
     correct_run,
     create_run,
@@ -80,6 +82,7 @@ _ALONE: dict[type, Callable[[Connection, Any], Effect]] = {
     LogText: log_text,
     LogLateValues: log_late_values,
     AddFile: add_file,
+    FreezeReport: freeze_report,
     SettleProject: change_project,
     AddNote: add_note,
     CreateTag: create_tag,

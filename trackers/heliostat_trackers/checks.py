@@ -26,6 +26,8 @@ from heliostat_trackers.tables import (
     files,
     meta,
     metadata,
+    report_contents,
+    reports,
     runs,
     texts,
 )
@@ -185,13 +187,16 @@ def _origins(connection: Connection) -> Iterator[str]:
 
 
 def _contents(connection: Connection) -> Iterator[str]:
-    listed = connection.execute(select(files.c.id, files.c.size, files.c.md5).order_by(files.c.id)).all()
-    for id, size, md5 in listed:
-        content = connection.scalar(select(file_contents.c.content).where(file_contents.c.file == id))
-        if content is None or len(content) != size:
-            yield f"file {id}: its content is missing or cut short"
-        elif base64.b64encode(hashlib.md5(content, usedforsecurity=False).digest()).decode() != md5:
-            yield f"file {id}: its content has changed"
+    for listed, contents, what in ((files, file_contents, "file"), (reports, report_contents, "report")):
+        rows = connection.execute(
+            select(listed.c.id, listed.c.size, listed.c.md5).order_by(listed.c.id)
+        ).all()
+        for id, size, md5 in rows:
+            content = connection.scalar(select(contents.c.content).where(contents.c[what] == id))
+            if content is None or len(content) != size:
+                yield f"{what} {id}: its content is missing or cut short"
+            elif base64.b64encode(hashlib.md5(content, usedforsecurity=False).digest()).decode() != md5:
+                yield f"{what} {id}: its content has changed"
 
 
 def _no_json(name: str) -> NoReturn:

@@ -19,7 +19,7 @@ import msgspec
 
 from heliostat.errors import InvalidValue
 from heliostat.trial import Checkpoint, Failure, Measurement, Prediction
-from heliostat.writes import AddFile, LogCheckpoints, Write
+from heliostat.writes import AddFile, FreezeReport, LogCheckpoints, Write
 
 _FLOAT = "$float"
 _MARK = '{"$float":'
@@ -82,6 +82,8 @@ def digest_of(write: Write) -> str:
     kind = made_of.__name__
     if isinstance(write, AddFile):
         content["content"] = blake2b(bytes(write.content), digest_size=16).hexdigest()
+    elif isinstance(write, FreezeReport):  # asked for again, the page is one of another moment
+        del content["content"]
     elif isinstance(write, LogCheckpoints):  # when each was reported is no more content than the write's time
         content["checkpoints"] = [_undated(point) for point in write.checkpoints]
     return blake2b(_canonical_text([kind, content]), digest_size=16).hexdigest()

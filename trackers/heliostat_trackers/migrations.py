@@ -113,7 +113,50 @@ _TO_2 = (
     "INSERT INTO meta VALUES ('heliostat.identity', lower(hex(randomblob(16))))",
 )
 
-_STEPS: dict[int, dict[str, tuple[str, ...]]] = {1: {"sqlite": _TO_2}}
+_TO_3_SQLITE = (
+    """CREATE TABLE reports (
+        id INTEGER NOT NULL PRIMARY KEY AUTOINCREMENT,
+        experiment INTEGER NOT NULL REFERENCES experiments (id),
+        title TEXT NOT NULL,
+        comment TEXT NOT NULL,
+        kind TEXT NOT NULL,
+        user TEXT NOT NULL,
+        place BIGINT NOT NULL,
+        size BIGINT NOT NULL,
+        md5 TEXT NOT NULL,
+        created FLOAT NOT NULL
+    )""",
+    "CREATE INDEX reports_by_experiment ON reports (experiment)",
+    """CREATE TABLE report_contents (
+        report INTEGER NOT NULL PRIMARY KEY REFERENCES reports (id),
+        content BLOB NOT NULL
+    )""",
+)
+
+_TO_3_POSTGRESQL = (
+    """CREATE TABLE reports (
+        id SERIAL NOT NULL PRIMARY KEY,
+        experiment INTEGER NOT NULL REFERENCES experiments (id),
+        title TEXT NOT NULL,
+        comment TEXT NOT NULL,
+        kind TEXT NOT NULL,
+        "user" TEXT NOT NULL,
+        place BIGINT NOT NULL,
+        size BIGINT NOT NULL,
+        md5 TEXT NOT NULL,
+        created FLOAT NOT NULL
+    )""",
+    "CREATE INDEX reports_by_experiment ON reports (experiment)",
+    """CREATE TABLE report_contents (
+        report INTEGER NOT NULL PRIMARY KEY REFERENCES reports (id),
+        content BYTEA NOT NULL
+    )""",
+)
+
+_STEPS: dict[int, dict[str, tuple[str, ...]]] = {
+    1: {"sqlite": _TO_2},
+    2: {"sqlite": _TO_3_SQLITE, "postgresql": _TO_3_POSTGRESQL},
+}
 """By the version that a step begins with, then by database."""
 
 

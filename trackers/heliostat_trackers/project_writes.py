@@ -16,7 +16,7 @@ from heliostat_trackers.tables import notes, projects, tags, tokens
 _COLOR = re.compile(r"#[0-9A-Fa-f]{6}")
 _DIGEST = re.compile(r"[0-9a-f]{64}")
 _PERMISSIONS = re.compile(
-    r"read|write|admin|read (experiment|run) [1-9][0-9]{0,17}|read project [A-Za-z0-9._-]{1,100}"
+    r"read|write|admin|read (experiment|run|report) [1-9][0-9]{0,17}|read project [A-Za-z0-9._-]{1,100}"
 )
 
 
@@ -75,7 +75,7 @@ def create_token(connection: Connection, write: CreateToken) -> Effect:
         remedy = "Pass hashlib.sha256(secret).hexdigest(), never the secret."
         raise InvalidValue("digest", "must be a SHA-256 in hexadecimal", remedy=remedy)
     if not _PERMISSIONS.fullmatch(write.permissions):
-        rule = "must be read, write, admin, read run N, read experiment N or read project NAME"
+        rule = "must be read, write, admin, or read run N, experiment N, report N or project NAME"
         raise InvalidValue("permissions", rule, given=write.permissions, remedy="Choose one.")
     if connection.scalar(select(tokens.c.id).where(tokens.c.digest == write.digest)) is not None:
         raise Conflict("this secret is admitted already", remedy="Make a new one.", code="HS-CONFLICT-006")

@@ -18,6 +18,7 @@ from heliostat.ports import (
     FileRecord,
     Note,
     ProjectRecord,
+    ReportRecord,
     SuggestionRecord,
     Tag,
     TokenRecord,
@@ -25,7 +26,7 @@ from heliostat.ports import (
 from heliostat.query import RunPage, RunQuery
 from heliostat.trial import Run
 from heliostat.writes import Reply, Write
-from heliostat_trackers import attachment_reads, reads
+from heliostat_trackers import attachment_reads, reads, report_rows
 from heliostat_trackers.engines import Database, database_at
 from heliostat_trackers.faults import closed_error, translated
 from heliostat_trackers.query import read_page
@@ -161,6 +162,24 @@ class SqlRunLog:
         """
         with self._snapshot() as connection:
             return attachment_reads.read_file(connection, id)
+
+    def reports(self, experiment: int) -> list[ReportRecord]:
+        """An experiment's frozen reports, oldest first.
+
+        Raises:
+            NotFound: No such experiment.
+        """
+        with self._snapshot() as connection:
+            return report_rows.read_reports(connection, experiment)
+
+    def report(self, id: int) -> tuple[ReportRecord, bytes]:
+        """A frozen report and its page, HTML compressed by gzip.
+
+        Raises:
+            NotFound: No such report.
+        """
+        with self._snapshot() as connection:
+            return report_rows.read_report(connection, id)
 
     def projects(self) -> list[ProjectRecord]:
         """All projects, oldest first."""

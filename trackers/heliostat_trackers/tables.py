@@ -31,7 +31,7 @@ from sqlalchemy import (
 
 from heliostat.errors import StorageError
 
-VERSION = 2
+VERSION = 3
 """Version of the tables below. A log with a higher one belongs to a newer Heliostat and is left alone."""
 
 VERSION_KEY = "heliostat.schema"
@@ -187,6 +187,30 @@ file_contents = Table(
     "file_contents",
     metadata,
     Column("file", ForeignKey("files.id"), primary_key=True),
+    Column("content", LargeBinary, nullable=False),
+)
+
+reports = Table(
+    "reports",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("experiment", ForeignKey("experiments.id"), nullable=False),
+    Column("title", Text, nullable=False),
+    Column("comment", Text, nullable=False),
+    Column("kind", Text, nullable=False),
+    Column("user", Text, nullable=False),
+    Column("place", BigInteger, nullable=False),
+    Column("size", BigInteger, nullable=False),
+    Column("md5", Text, nullable=False),
+    Column("created", Float, nullable=False),
+    Index("reports_by_experiment", "experiment"),
+    sqlite_autoincrement=True,
+)
+
+report_contents = Table(
+    "report_contents",
+    metadata,
+    Column("report", ForeignKey("reports.id"), primary_key=True),
     Column("content", LargeBinary, nullable=False),
 )
 

@@ -9,6 +9,7 @@ import click
 
 from heliostat.cli.options import existing_log, log_option
 from heliostat.registry import MIRRORS, load
+from heliostat.tracking.capture.machine import user
 
 
 @click.command()
@@ -20,6 +21,7 @@ from heliostat.registry import MIRRORS, load
 @click.option("--title", help="Instead of project and name.")
 @click.option("--comment", default="", help="Your words above the report; '-' reads standard input.")
 @click.option("-o", "--output", type=click.Path(path_type=Path), help="File; '-' is standard output.")
+@click.option("--freeze", "freezes", is_flag=True, help="Keep it in the run log, as it is now, to be shared.")
 @click.option("--mlflow", "to_mlflow", is_flag=True, help="Store it in MLflow, as the artifact of a run.")
 @click.option("--uri", metavar="URI", help="MLflow's address; default: $MLFLOW_TRACKING_URI.")
 @log_option
@@ -30,6 +32,7 @@ def command(
     title: str | None,
     comment: str,
     output: Path | None,
+    freezes: bool,
     to_mlflow: bool,
     uri: str | None,
     log_url: str | None,
@@ -38,13 +41,20 @@ def command(
 
     HTML goes to heliostat-ID.html (or -metrics.html), Markdown to standard output, unless -o is given. A
     browser prints the HTML as PDF; the file needs nothing else and never changes. With --mlflow it goes into
-    MLflow beside the experiment's runs, and into a file only if -o is given.
+    MLflow beside the experiment's runs, with --freeze into the run log, where the experiment's page lists and
+    shares it; and into a file only if -o is given.
     """
     from heliostat.report import save
-    from heliostat.reports import metrics_text, report_text
+    from heliostat.reports import freeze, metrics_text, report_text
 
     log = existing_log(log_url)
     words = sys.stdin.read() if comment == "-" else comment
+    if freezes:
+        kind = "metrics" if metrics else "report"
+        id = freeze(log, experiment, kind=kind, title=title, comment=words, user=user())
+        click.echo(f"froze report {id}: /reports/{id} of heliostat serve", err=True)
+        if output is None and not (to_mlflow or uri):
+            return
     if metrics:
         text = metrics_text(log, experiment, form=form, title=title, comment=words)
     else:

@@ -58,6 +58,8 @@ def home_of(call: Call) -> str:
     """Where somebody goes who goes nowhere: a guest to the one thing that there is."""
     if call.caller.experiment is not None:
         return f"/experiments/{call.caller.experiment}"
+    if call.caller.report is not None:
+        return f"/reports/{call.caller.report}"
     if call.caller.project is not None:
         return f"/projects/{call.caller.project}"
     return f"/runs/{call.caller.run}" if call.caller.run else "/"

@@ -16,7 +16,7 @@ CALLER = "heliostat.caller"
 PERMISSIONS = ("read", "write", "admin")
 """Each includes those before it: readers see all, writers also log and optimize, admins also keep tokens."""
 
-_GUEST = re.compile(r"read (?:(experiment|run) ([1-9][0-9]{0,17})|project ([A-Za-z0-9._-]{1,100}))")
+_GUEST = re.compile(r"read (?:(experiment|run|report) ([1-9][0-9]{0,17})|project ([A-Za-z0-9._-]{1,100}))")
 
 
 @dataclass(frozen=True)
@@ -30,6 +30,7 @@ class Caller:
         experiment: A guest's one experiment, with its runs.
         run: A guest's one run.
         project: A guest's one project, with all its experiments and runs.
+        report: A guest's one frozen report, without the runs behind it.
     """
 
     permission: str
@@ -38,11 +39,12 @@ class Caller:
     experiment: int | None = None
     run: int | None = None
     project: str | None = None
+    report: int | None = None
 
     @property
     def is_guest(self) -> bool:
         """Whether the token was made to share one object."""
-        return (self.experiment, self.run, self.project) != (None, None, None)
+        return any(item is not None for item in (self.experiment, self.run, self.project, self.report))
 
     def require(self, permission: str) -> None:
         """Refuse the call unless the token has this right, for everything.
@@ -104,5 +106,6 @@ def caller_of(record: TokenRecord) -> Caller:
         record,
         experiment=number if what == "experiment" else None,
         run=number if what == "run" else None,
+        report=number if what == "report" else None,
         project=project,
     )

@@ -103,6 +103,20 @@ OBJECTS: dict[str, tuple[Mapping[str, Schema], Mapping[str, Schema]]] = {
         {"id": TEXT, "client": TEXT, "project": TEXT, "contents": TEXT, "user": MAYBE_TEXT, "created": WHOLE},
         {},
     ),
+    "frozen_report": (
+        {
+            "id": TEXT,
+            "experiment": TEXT,
+            "title": TEXT,
+            "comment": TEXT,
+            "kind": {"enum": ["report", "metrics"]},
+            "user": MAYBE_TEXT,
+            "created": WHOLE,
+            "place": WHOLE,
+            "size": WHOLE,
+        },
+        {},
+    ),
     "tag": ({"id": TEXT, "name": TEXT, "color": TEXT, "client": TEXT}, {}),
     "token": (
         {
@@ -118,6 +132,7 @@ OBJECTS: dict[str, tuple[Mapping[str, Schema], Mapping[str, Schema]]] = {
             "experiment": MAYBE_TEXT,
             "training_run": MAYBE_TEXT,
             "project": MAYBE_TEXT,
+            "report": MAYBE_TEXT,
             "permissions": TEXT,
             "scope": TEXT,
             "expires": MAYBE_WHOLE,

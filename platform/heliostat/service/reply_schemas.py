@@ -76,6 +76,9 @@ _REPLIES: dict[str, dict[str, str]] = {
     f"{_RUN}/tags": {"post": "training_run"},
     f"{_RUN}/tags/{{tag}}": {"delete": "training_run"},
     f"{_RUN}/tokens": {"post": "token"},
+    f"{_CORE}/reports": {"get": "page of frozen_report", "post": "frozen_report"},
+    "/v1/reports/{report}": {"get": "frozen_report"},
+    "/v1/reports/{report}/tokens": {"post": "token"},
     f"{_PROJECT}/tokens": {"post": "token"},
     "/v1/web_data": {
         "get": "page of web_data",

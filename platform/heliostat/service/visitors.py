@@ -20,7 +20,7 @@ PROOF = b"x-heliostat-proof"
 STRANGER = Caller("read", run=0)
 """Somebody without a token: a guest of nothing."""
 
-_PAGES = ("compare", "experiments", "projects", "runs", "sign-in", "sign-out", "static", "tokens")
+_PAGES = ("compare", "experiments", "projects", "reports", "runs", "sign-in", "sign-out", "static", "tokens")
 _SAFE = frozenset(("GET", "HEAD"))
 
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import gzip
 import hashlib
 import math
 from base64 import b64encode
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -27,6 +29,7 @@ from heliostat.writes import (
     CreateTag,
     CreateToken,
     FinishRun,
+    FreezeReport,
     LogCheckpoints,
     LogLateValues,
     LogText,
@@ -169,6 +172,37 @@ class Attachments(RunRecords):
             reopened.file(other + 1000)
         with pytest.raises(InvalidValue, match="MiB"):
             reopened.apply(AddFile(run, "big", b"x" * (LARGEST_FILE + 1), time=5.0))
+        reopened.close()
+
+    def test_frozen_reports(self, open_log: OpenLog, log: RunLog, experiment: int) -> None:
+        """A report keeps its page and its place in the log, whatever happens to the experiment."""
+        page = gzip.compress(b"<!doctype html><title>then</title>")
+        frozen = FreezeReport(experiment, "then", page, time=4.0, comment="good", user="ada")
+        reply = log.apply(frozen)
+        again = replace(frozen, content=b"a page of another moment")
+        assert log.apply(again).id == reply.id  # the same request, which was answered
+        other = log.apply(FreezeReport(experiment, "brief", b"", time=5.0, kind="metrics")).id
+        log.apply(ChangeExperiment(experiment, time=6.0, archived=True))
+        reopened = open_log()
+        record, content = reopened.report(reply.id or 0)
+        assert content == page
+        assert (record.title, record.comment, record.kind, record.user) == ("then", "good", "report", "ada")
+        assert (record.experiment, record.size, record.created) == (experiment, len(page), 4.0)
+        assert record.place < reply.seq
+        assert [item.id for item in reopened.reports(experiment)] == [reply.id, other]
+        assert reopened.events(reply.seq - 1, 1)[0].experiment == experiment
+        for ask in (
+            lambda: reopened.report((other or 0) + 1000),
+            lambda: reopened.reports(experiment + 1000),
+        ):
+            with pytest.raises(NotFound):
+                ask()
+        for wrong in ({"kind": "novel"}, {"content": b"x" * (LARGEST_FILE + 1)}):
+            given: dict[str, Any] = {"content": b"", **wrong}
+            with pytest.raises(InvalidValue):
+                reopened.apply(FreezeReport(experiment, "bad", time=7.0, **given))
+        with pytest.raises(NotFound):
+            reopened.apply(FreezeReport(experiment + 1000, "nowhere", b"", time=7.0))
         reopened.close()
 
     def test_projects_and_notes(self, log: RunLog, run: int) -> None:

@@ -23,6 +23,7 @@ from heliostat.writes.experiments import (
     OpenSession,
 )
 from heliostat.writes.projects import AddNote, CreateTag, CreateToken, RenewToken, RevokeToken, SettleProject
+from heliostat.writes.reports import REPORT_KINDS, FreezeReport
 from heliostat.writes.runs import (
     CorrectRun,
     CreateRun,
@@ -49,6 +50,7 @@ Write = (
     | LogText
     | LogLateValues
     | AddFile
+    | FreezeReport
     | SettleProject
     | AddNote
     | CreateTag
@@ -59,6 +61,7 @@ Write = (
 
 __all__ = [
     "LARGEST_FILE",
+    "REPORT_KINDS",
     "SUGGESTION_STATES",
     "AddFile",
     "AddNote",
@@ -71,6 +74,7 @@ __all__ = [
     "CreateTag",
     "CreateToken",
     "FinishRun",
+    "FreezeReport",
     "LogCheckpoints",
     "LogLateValues",
     "LogText",

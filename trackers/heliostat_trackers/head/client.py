@@ -17,6 +17,7 @@ from heliostat.ports import (
     FileRecord,
     Note,
     ProjectRecord,
+    ReportRecord,
     SuggestionRecord,
     Tag,
     TokenRecord,
@@ -134,6 +135,14 @@ class RayRunLog:
     def file(self, id: int) -> tuple[FileRecord, bytes]:
         """One file and its content; raises ``NotFound``."""
         return cast("tuple[FileRecord, bytes]", self._ask("file", id))
+
+    def reports(self, experiment: int) -> list[ReportRecord]:
+        """An experiment's frozen reports, oldest first; raises ``NotFound``."""
+        return cast("list[ReportRecord]", self._ask("reports", experiment))
+
+    def report(self, id: int) -> tuple[ReportRecord, bytes]:
+        """A frozen report and its page, HTML compressed by gzip; raises ``NotFound``."""
+        return cast("tuple[ReportRecord, bytes]", self._ask("report", id))
 
     def projects(self) -> list[ProjectRecord]:
         """All projects, oldest first."""

@@ -18,6 +18,7 @@ _WORDS = {
     "RetryRun": "run begun anew",
     "AddFile": "file added",
     "AddNote": "note written",
+    "FreezeReport": "report frozen",
     "CreateSuggestion": "suggestion queued",
     "LogLateValues": "later values reported",
 }

@@ -117,6 +117,13 @@ async def share_project(call: WriteCall, client: str, project: str) -> Response:
     return reply(await _guest(call, "project", id))
 
 
+@router.post("/reports/{report}/tokens")
+async def share_report(call: WriteCall, report: str) -> Response:
+    """A token for guests: it reads this frozen report and nothing else, not the runs behind it."""
+    record, _ = await call.read(call.log.report, id_of(report, "report"))
+    return reply(await _guest(call, "report", record.id))
+
+
 def token_object(call: Call, token: TokenRecord | None, secret: str | None = None) -> dict[str, Any]:
     """A ``token``; for calls without one, what an administrator's would be."""
     caller = call.caller if token is None else caller_of(token)
@@ -134,6 +141,7 @@ def token_object(call: Call, token: TokenRecord | None, secret: str | None = Non
         "experiment": None if caller.experiment is None else str(caller.experiment),
         "training_run": None if caller.run is None else str(caller.run),
         "project": caller.project,
+        "report": None if caller.report is None else str(caller.report),
         "permissions": caller.permission,
         "scope": "shared_experiment" if caller.is_guest else "all_endpoints",
         "expires": None if token is None or token.expires is None else int(token.expires),
