@@ -94,6 +94,7 @@ def filled(url: str) -> SqlRunLog:
     log.apply(CreateTag("best", "#00ff00", time=9.0))
     log.apply(CreateToken("0" * 64, "ci", time=9.0))
     log.apply(CreateSuggestion(experiment, {"x": 0.7}, time=9.0))
+    log.apply(FreezeReport(experiment, "then", b"\x1f\x8b a page", time=9.0, comment="it was"))
     return log
 
 
@@ -112,6 +113,7 @@ def content(log: RunLog) -> list[Any]:
         log.tags(),
         log.tokens(),
         [log.suggestions(record.id) for record in log.experiments()],
+        [log.report(item.id) for record in log.experiments() for item in log.reports(record.id)],
         log.events(),
     ]
 
