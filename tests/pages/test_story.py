@@ -27,7 +27,11 @@ class Story:
     def page(self, browser, path):
         address = f"http://{self.host}{path}"
         with watched_page(
-            browser, address, allowed=(f"http://{self.host}/",), cookies={COOKIE: self.token}
+            browser,
+            address,
+            allowed=(f"http://{self.host}/",),
+            cookies={COOKIE: self.token},
+            ready=not path.startswith("/reports/"),
         ) as (page, watch):
             yield page
             watch.check()
@@ -45,8 +49,9 @@ def story(tmp_path_factory):
 
 
 def rows(page, part):
-    """The texts of a table's rows in a part of the page."""
-    return [row.inner_text().split("\t") for row in page.locator(f"[data-part={part}] tbody tr").all()]
+    """The texts of the cells in each row of a part of the page."""
+    found = page.locator(f"[data-part={part}] tbody tr").all()
+    return [row.locator("th, td").all_text_contents() for row in found]
 
 
 def test_which_data_which_model_which_loss(chromium, story):
@@ -69,7 +74,7 @@ def test_which_guardrails_and_what_they_rule_out(chromium, story):
     with story.page(chromium, f"/experiments/{story.experiment.id}") as page:
         states = page.locator(".states").inner_text()
         cards = page.locator("[data-cards]").first.inner_text()
-    assert f"{len(beyond)} over guardrail" in states
+    assert f"{len(beyond)} over a guardrail" in states
     assert "size_kb ≤ 150" in cards
     with story.page(chromium, f"/experiments/{story.experiment.id}/properties") as page:
         for name, most in limits.items():
