@@ -12,7 +12,7 @@ from heliostat.errors import Conflict, InvalidValue, StaleSession
 from heliostat.experiment import ExperimentSpec
 from heliostat.ports import ExperimentRecord
 from heliostat.service.backend import Backend
-from heliostat.service.calls import Call, WriteCall, reply
+from heliostat.service.calls import Call, ShortRoute, WriteCall, reply
 from heliostat.service.wire.aiexperiments import lease_of
 from heliostat.service.wire.declarations import task_object
 from heliostat.service.wire.fields import evaluation_list, evaluations, id_of, now, scalars, text
@@ -23,7 +23,7 @@ from heliostat.steering import Ask, Ending, end, given_up
 from heliostat.trial import Checkpoint, Measurement, Run
 from heliostat.writes import LogCheckpoints, UpdateRun, Write
 
-router = APIRouter(tags=["ask, tell, report"])
+router = APIRouter(tags=["ask, tell, report"], route_class=ShortRoute)
 
 MOST = 1_000
 """Runs of one asking."""
