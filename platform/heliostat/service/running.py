@@ -23,9 +23,9 @@ SPARING = {
     "RAY_SERVE_USE_GRPC_BY_DEFAULT": "1",
     "RAY_SERVE_CONTROL_LOOP_INTERVAL_S": "0.3",
 }
-"""Ray Serve's switches that spare a third of a call's processor time: its proxy speaks to replicas by gRPC and
-not by actor calls, and less is handed over between threads. Its controller looks three times a second instead
-of ten: idle, it was the busiest process.
+"""Ray Serve's switches that spare a third of a call's processor time: its proxy speaks to replicas by gRPC
+and not by actor calls, and less is handed over between threads. Its controller looks three times a second
+instead of ten: idle, it was the busiest process.
 
 Our routes leave an event loop free: what takes long is done in threads of its own.
 """
