@@ -104,7 +104,7 @@ def test_a_curve_is_reported_as_it_grows(experiment, reader):
         run.log_checkpoint({"loss": 1.0}, step=3)
 
 
-def test_a_lease_hands_a_lost_run_to_somebody_else(experiment):
+def test_a18_a_lost_run_is_handed_to_somebody_else_and_a_late_report_refused(experiment):
     lost = experiment.ask(lease=0.01)
     again = experiment.ask()
     while again.id != lost.id:  # the lease is over once the clock has moved on

@@ -363,7 +363,7 @@ def test_artifacts_are_for_saving_only(writer, client, run):
 @pytest.mark.parametrize(
     "location", ["file:///tmp/x", "/tmp/x", "./x", "http://169.254.169.254/x", "s3://a/../b", "x:y"]
 )
-def test_artifact_locations_on_somebodys_disk_are_refused(writer, location):
+def test_a28_artifact_locations_on_somebodys_disk_are_refused(writer, location):
     body = {"name": "somewhere", "artifact_location": location}
     answer = writer.call("POST", f"{API}/experiments/create", body)
     assert refusal(answer) == (400, "INVALID_PARAMETER_VALUE")

@@ -66,8 +66,9 @@ def replicas(process):
     ]
 
 
-def test_its_token_is_kept_where_others_cannot_read_it(served):
+def test_a36_its_token_and_its_log_are_kept_where_others_cannot_read_them(served):
     _, caller, log = served
+    assert log.stat().st_mode & 0o777 == 0o600
     path = log.with_name("heliostat.db.token")
     assert path.read_text().strip() == caller.token
     assert path.stat().st_mode & 0o777 == 0o600

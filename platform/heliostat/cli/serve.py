@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import threading
 from collections.abc import Callable, Iterator
@@ -40,6 +41,7 @@ def command(log_url: str | None, host: str, port: int, replicas: int, no_ray: bo
     given = {"log": full_url(log_url), "replicas": replicas, "auth": not no_auth, "hosts": names_of(host)}
     settings = read_settings({key: value for key, value in given.items() if value != ()})
     check_address(host, settings)
+    os.umask(0o077)  # the log that it makes, and all that Ray keeps, are this user's alone
     (_serve_alone if no_ray else _serve_on_ray)(settings, host, port)
 
 
