@@ -14,7 +14,7 @@ SECRETS = {
         rb"\b[a-z][a-z0-9+]{2,}://[^\s/:@\"'{}<>$]+:([^\s/@\"'{}<>$*\x80-\xff]{6,})@"
     ),
 }
-KNOWN = {b"hidden", b"s3cr3t"}
+KNOWN = {b"hidden", b"password", b"s3cr3t", b"secret"}
 """Passwords that tests and texts make up."""
 
 
