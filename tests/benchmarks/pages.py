@@ -23,7 +23,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import psutil
-from pages_peers import MLFLOW, OPTUNA, write_runs
+from pages_peers import DRAWN, MLFLOW, OPTUNA, write_runs
 from playwright.sync_api import sync_playwright
 from stored_table import machine, run
 
@@ -45,7 +45,7 @@ MOST = 600_000
 QUIET = 2_000
 """Milliseconds without a change after which a page is taken for finished."""
 
-OURS_DRAWN = ".js-plotly-plot .main-svg .plot"
+OURS_DRAWN = DRAWN
 PAINT = "performance.getEntriesByName('first-contentful-paint')[0]?.startTime ?? -1"
 LAST_CHANGE = """
 window.lastChange = 0;
@@ -95,7 +95,7 @@ def cpu(process):
 class Ours:
     """Our own page, as the peers offer theirs."""
 
-    name, drawn, figures = "heliostat", OURS_DRAWN, 6
+    name, drawn, figures = "heliostat", OURS_DRAWN, 4
 
     def fill(self, runs, store):
         """Put runs into a new log."""

@@ -21,8 +21,10 @@ from pathlib import Path
 from heliostat.trial import Run
 
 PEERS = Path(__file__).parent / "peers"
-ENVIRONMENTS = Path(__file__).parents[2] / ".venv-peers"
+ROOT = Path(__file__).parents[2]
 PATIENCE = 600.0
+DRAWN = ".js-plotly-plot:has(.trace, .gl-container canvas)"
+"""A plotly figure with something in it."""
 
 
 @dataclass(frozen=True)
@@ -31,6 +33,7 @@ class Peer:
 
     Args:
         name: In the table.
+        folder: Its environment.
         requirements: What is installed in its environment.
         filler: Script in ``peers`` that takes a file of runs and the file of a store.
         serve: The command line of its server, from interpreter, store and port.
@@ -40,6 +43,7 @@ class Peer:
     """
 
     name: str
+    folder: Path
     requirements: Sequence[str]
     filler: str
     serve: Callable[[Path, Path, int], Sequence[str]]
@@ -49,12 +53,11 @@ class Peer:
 
     def python(self) -> Path:
         """The interpreter of its environment, which is made first where it is missing."""
-        folder = ENVIRONMENTS / self.name.lower().replace(" ", "-")
-        python = folder / "bin" / "python"
-        if not (folder / ".ready").exists():
-            subprocess.run([sys.executable, "-m", "venv", str(folder)], check=True)
+        python = self.folder / "bin" / "python"
+        if not (self.folder / ".ready").exists():
+            subprocess.run([sys.executable, "-m", "venv", str(self.folder)], check=True)
             subprocess.run([str(python), "-m", "pip", "install", "--quiet", *self.requirements], check=True)
-            (folder / ".ready").touch()
+            (self.folder / ".ready").touch()
         return python
 
     def fill(self, runs: Path, store: Path) -> None:
@@ -94,20 +97,22 @@ def _mlflow(python: Path, store: Path, port: int) -> list[str]:
 
 OPTUNA = Peer(
     "Optuna Dashboard",
+    ROOT / ".venv-peers" / "optuna-dashboard",
     ("optuna-dashboard==0.21.0",),
     "pages_optuna.py",
     _optuna,
     "/dashboard/studies/1",
-    ".js-plotly-plot .main-svg .trace, .js-plotly-plot .main-svg .points",
-    3,
+    DRAWN,
+    4,
 )
 MLFLOW = Peer(
     "MLflow",
+    ROOT / ".venv-mlflow",
     ("mlflow==3.17.2",),
     "pages_mlflow.py",
     _mlflow,
     "/#/experiments/1/runs?compareRunsMode=CHART",
-    ".js-plotly-plot .main-svg .trace, .js-plotly-plot .main-svg .points",
+    DRAWN,
     3,
 )
 

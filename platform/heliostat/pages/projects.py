@@ -5,12 +5,17 @@ from __future__ import annotations
 from fastapi import APIRouter, Response
 
 from heliostat.pages.trials import table_of
+from heliostat.pages.views.project_figures import metric_cards
 from heliostat.pages.visits import PageRoute, Visit, check_project, unchanged
 from heliostat.ports import ExperimentRecord, Note, ProjectRecord, RunLog
+from heliostat.query import RunQuery
 from heliostat.service.callers import hidden
 from heliostat.tracking import given
 
 router = APIRouter(route_class=PageRoute)
+
+DRAWN = 1000
+"""Runs in its figures, the latest."""
 
 
 @router.get("/projects/{project}")
@@ -24,6 +29,8 @@ async def project(look: Visit, project: str) -> Response:
     record, experiments, notes = await look.read(_read, look.log, id)
     if record is None:
         raise hidden("project", id)
+    latest = await look.read(look.log.query, RunQuery(ascending=False, limit=DRAWN), project=id)
+    names = {item.id: item.spec.name for item in experiments}
     return look.show(
         "project",
         seq,
@@ -32,6 +39,7 @@ async def project(look: Visit, project: str) -> Response:
         archived=[item for item in reversed(experiments) if item.archived],
         notes=notes[-1] if notes else None,
         versions=len(notes),
+        cards=metric_cards(latest.runs, names),
         table=await table_of(look, project=id),
     )
 
