@@ -38,7 +38,7 @@ def test_experiments_and_runs_without_one_are_told_apart():
 
 def test_the_latest_experiments_have_colours_and_the_others_share_one():
     runs = [
-        replace(RUNS[0], id=number, experiment=number, ended=1e9 + number)
+        replace(RUNS[number], id=number, experiment=number, ended=1e9 + number)
         for number in range(1, MOST_GROUPS + 6)
     ]
     shown = traces(metric_cards(runs, {})[0])
