@@ -75,6 +75,19 @@ def test_a36_its_token_and_its_log_are_kept_where_others_cannot_read_them(served
     assert caller.ok("GET", "/v1/tokens/self")["permissions"] == "write"
 
 
+def test_whichever_replica_answers_the_counters_of_all_are_told(served):
+    _, caller, _ = served
+
+    def processes():
+        caller.ok("GET", "/v1/tokens/self")
+        answer = caller.call("GET", "/metrics")
+        assert answer.status == 200
+        return set(re.findall(r'heliostat_start_time_seconds{process="([^"]+)"}', answer.content.decode()))
+
+    wait_for(lambda: len(processes()) == 2)
+    assert [len(processes()) for _ in range(10)] == [2] * 10
+
+
 def listening(process):
     """Every address at which a process or one of its children listens."""
     for member in [psutil.Process(process.pid), *members(process)]:
