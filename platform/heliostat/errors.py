@@ -128,3 +128,9 @@ def no_run(id: int) -> NotFound:
     """The error for an unknown run."""
     remedy = "List the known ones with log.runs()."
     return NotFound("no run has this id", given=id, remedy=remedy, code="HS-NOTFOUND-003")
+
+
+def no_report(id: int) -> NotFound:
+    """The error for an unknown frozen report."""
+    remedy = "List an experiment's with log.reports(experiment)."
+    return NotFound("no report has this id", given=id, remedy=remedy, code="HS-NOTFOUND-006")

@@ -7,7 +7,7 @@ import hashlib
 
 from sqlalchemy import Connection, func, insert, select
 
-from heliostat.errors import InvalidValue, NotFound, no_experiment
+from heliostat.errors import InvalidValue, no_experiment, no_report
 from heliostat.ports import ReportRecord
 from heliostat.writes import LARGEST_FILE, REPORT_KINDS, FreezeReport
 from heliostat_trackers.effects import Effect, inserted_id
@@ -70,13 +70,6 @@ def read_report(connection: Connection, id: int) -> tuple[ReportRecord, bytes]:
         raise no_report(id)
     content = connection.execute(select(report_contents.c.content).where(report_contents.c.report == id))
     return ReportRecord(*row), bytes(content.scalar_one())
-
-
-def no_report(id: int) -> NotFound:
-    """The error for an unknown report."""
-    return NotFound(
-        "no report has this id", given=id, remedy="List an experiment's: log.reports(experiment)."
-    )
 
 
 def _check_experiment(connection: Connection, id: int) -> None:

@@ -47,10 +47,8 @@ class ServeProcess:
         from heliostat import cluster
 
         _listener(host, port).close()  # Serve would say so in a log only
-        for name, value in SPARING.items():
-            os.environ.setdefault(
-                name, value
-            )  # before Ray Serve is imported here, and for a cluster of our own
+        for name, value in SPARING.items():  # before Ray Serve is imported, and for a cluster of our own
+            os.environ.setdefault(name, value)
         cluster.connect()
         from ray import serve
 

@@ -7,7 +7,7 @@ from typing import Any
 from fastapi import APIRouter, Response
 
 from heliostat import schema
-from heliostat.errors import NotFound
+from heliostat.errors import NotFound, no_report
 from heliostat.ports import ReportRecord
 from heliostat.reports import freeze
 from heliostat.service.calls import Call, SharedCall, WriteCall, reply
@@ -70,9 +70,7 @@ async def known(call: Call, report: str) -> tuple[ReportRecord, bytes]:
         try:
             call.caller.check_experiment(await call.read(call.log.experiment, found[0].experiment))
         except NotFound:
-            raise NotFound(
-                "no report has this id", given=id, remedy="List an experiment's: log.reports(experiment)."
-            ) from None
+            raise no_report(id) from None
     return found
 
 
