@@ -42,6 +42,18 @@ INK = """() => {
   return inked;
 }"""
 
+OUTGROWN = """[...document.querySelectorAll(".js-plotly-plot")]
+  .filter((plot) => ["l", "r", "t", "b"].some((side) =>
+    plot._fullLayout._size[side] - plot.layout.margin[side] > 1))
+  .map((plot) => plot.closest(".card").id)"""
+"""Figures whose labels or legend need more room than they were given."""
+
+FITS = """async (place) => {
+  const isSame = () => Math.abs(place.querySelector(".main-svg").clientHeight - place.clientHeight) <= 1;
+  for (let tries = 0; !isSame() && tries < 100; tries++) await new Promise((done) => setTimeout(done, 50));
+  return isSame();
+}"""
+
 FIGURE = "key => JSON.parse(document.querySelector(`#card-${key} [data-figure-json]`).textContent)"
 
 
@@ -158,3 +170,21 @@ def test_parallel_axes_hold_every_run_in_its_class(shown):
         "epochs_used",
     ]
     assert shown.evaluate(INK) > 1000
+
+
+def test_labels_and_legends_have_the_room_they_need_so_that_each_figure_is_drawn_once(shown):
+    assert shown.locator(".js-plotly-plot").count() == 4
+    assert shown.evaluate(OUTGROWN) == []
+
+
+def test_figures_that_came_into_sight_later_fit_their_cards(shown):
+    """Cards out of sight have a guessed height until then, which is the height their figures are drawn in."""
+    page = shown.context.new_page()
+    page.goto(f"{shown.url}/analysis")
+    page.wait_for_selector("body[data-ready]", timeout=90_000, state="attached")
+    places = page.locator("[data-figure][data-drawn]")
+    assert places.count() > 10
+    for place in places.all():
+        place.scroll_into_view_if_needed()
+        assert place.evaluate(FITS), place.get_attribute("data-figure")
+    page.close()

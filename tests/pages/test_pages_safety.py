@@ -1,6 +1,9 @@
 """What stands between the pages and people who should not use them; no browser is needed."""
 
+import base64
 import gzip
+import hashlib
+import re
 
 import pytest
 
@@ -76,11 +79,20 @@ def test_wrong_tokens_at_the_door_are_counted(log):
 def test_pages_forbid_foreign_and_inline_scripts_and_frames(nobody, secret):
     answer = nobody.call("GET", "/", headers=cookie(secret))
     policy = answer.headers["content-security-policy"]
-    assert "script-src 'self';" in policy
+    (inline,) = re.findall(rb"<script>(.*?)</script>", answer.content, re.DOTALL)
+    digest = base64.b64encode(hashlib.sha256(inline).digest()).decode()
+    assert f"script-src 'self' 'sha256-{digest}';" in policy
+    assert inline.decode() == assets.early()  # the same for all, with nothing of theirs in it
     assert "frame-ancestors 'none'" in policy
     assert answer.headers["cache-control"] == "no-store"
-    assert b"<script>" not in answer.content
     assert secret.encode() not in answer.content
+
+
+def test_who_opened_a_window_loses_hold_of_it_where_tokens_are_typed_or_shown(log, nobody):
+    owner = cookie(make_token(log, "admin"))
+    for path, headers in (("/tokens", owner), ("/experiments/1", {})):
+        answer = nobody.call("GET", path, headers=headers)
+        assert answer.headers["cross-origin-opener-policy"] == "same-origin", path
 
 
 def test_what_is_not_there_and_what_is_not_allowed_are_pages_too(nobody, secret):
@@ -105,6 +117,10 @@ def test_scripts_are_kept_by_browsers_and_known_by_their_tag(nobody):
         "GET", f"/static/{assets.plotly_version()}/{assets.PLOTLY}", headers={"Accept-Encoding": "gzip"}
     )
     assert plotly.headers["content-type"].startswith("text/javascript")
+    script = gzip.decompress(plotly.content).decode()
+    assert "MIT license" in script[:200]
+    assert script.count('"use strict";var Plotly=') == 1
+    assert "function(root, factory)" not in script  # a browser would read all of it twice
     assert nobody.call("GET", f"/static/{assets.version()}/..%2fpages.py").status == 404
 
 

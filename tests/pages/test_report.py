@@ -8,9 +8,9 @@ import pytest
 
 from heliostat import report
 from heliostat.experiment import ExperimentSpec
+from heliostat.figures.embedding import embedded_json
 from heliostat.figures.theme import DARK, GOOD
 from heliostat.metrics import Metrics, minimize
-from heliostat.report.embedding import embedded_json
 from heliostat.report.view import without_password
 from heliostat.space import Double, Space
 from heliostat.testing.browser import watched_page

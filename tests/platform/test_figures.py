@@ -5,6 +5,8 @@ import math
 from dataclasses import replace
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from heliostat.errors import InvalidValue
 from heliostat.experiment import ExperimentSpec
@@ -18,9 +20,9 @@ from heliostat.figures import (
     trade_offs,
     training_curves,
 )
-from heliostat.figures.marks import MOST_MARKS
+from heliostat.figures.marks import FEWEST_MARKS, MOST_MARKS, shares
 from heliostat.figures.numbers import compact, label, rounded, short
-from heliostat.figures.parameter_space import MOST_AXES
+from heliostat.figures.parameter_space import MOST_AXES, MOST_LINES
 from heliostat.figures.scale import scale
 from heliostat.figures.theme import ACCENT, DARK
 from heliostat.metrics import Metrics, guardrail, minimize
@@ -210,3 +212,35 @@ def test_of_many_runs_evenly_spaced_ones_are_drawn_and_none_of_the_front_is_lost
     marks = traces[f"feasible ({MOST_MARKS} of 4000)"]
     assert (marks["customdata"][0], marks["customdata"][-1], len(set(marks["x"]))) == (1, 4000, MOST_MARKS)
     assert traces["Pareto front"]["customdata"] == [1]
+
+
+@given(sizes=st.lists(st.integers(0, 20_000), min_size=1, max_size=4))
+def test_groups_share_the_marks_of_a_figure_and_small_ones_are_still_seen(sizes):
+    counts = shares(sizes)
+    assert all(count <= size for count, size in zip(counts, sizes, strict=True))
+    assert all(count >= min(size, FEWEST_MARKS) for count, size in zip(counts, sizes, strict=True))
+    assert sum(counts) <= MOST_MARKS + FEWEST_MARKS * (len(sizes) - 1)
+    if sum(sizes) <= MOST_MARKS:
+        assert counts == sizes
+
+
+def test_many_failed_runs_have_some_ticks_and_the_card_says_how_many():
+    failed = next(run for run in vision_runs(60) if run.state is State.FAILED)
+    more = [replace(failed, id=number, number=number) for number in range(61, 261)]
+    card = best_so_far(vision_spec(), [*vision_runs(60), *more])
+    ticks = next(trace for trace in card.figure["data"] if trace.get("name", "").startswith("failed"))
+    assert len(ticks["x"]) == FEWEST_MARKS
+    count = sum(run.state is State.FAILED for run in vision_runs(60)) + len(more)
+    assert f"{FEWEST_MARKS} of {count}" in " ".join(card.notes)
+
+
+def test_of_more_runs_than_can_be_told_apart_the_best_and_the_latest_have_a_line():
+    best = vision_runs(60)[0]
+    runs = [replace(best, id=number, number=number) for number in range(1, MOST_LINES + 11)]
+    values = {**best.values, "accuracy": Measurement(0.999), "size_mb": Measurement(0.001)}
+    values["latency_ms"] = Measurement(1.0)
+    runs[2] = replace(runs[2], values=values, state=State.COMPLETED)
+    card = parameter_space(vision_spec(), runs)
+    assert card.claim == f"the best and the latest, {MOST_LINES} of {MOST_LINES + 10} runs"
+    assert card.figure["numbers"] == [3, *range(12, MOST_LINES + 11)]
+    assert card.figure["classes"][0] == "best"

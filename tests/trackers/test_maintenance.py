@@ -36,6 +36,7 @@ from heliostat.writes import (
 from heliostat_trackers.engines import database_at
 from heliostat_trackers.maintenance import backup, migrate, restore, verify
 from heliostat_trackers.store import SqlRunLog, open_log
+from heliostat_trackers.tables import VERSION
 
 SPEC = {
     "name": "kept",
@@ -369,8 +370,8 @@ def test_backup_delays_no_writer(path: Path, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("kind", STORES)
-def test_a_log_of_schema_2_gets_room_for_reports(new_url: NewUrl, kind: str) -> None:
-    """Both databases: what schema 3 added is taken away, and comes back with nothing lost."""
+def test_a_log_of_schema_2_gets_room_for_reports_and_an_index(new_url: NewUrl, kind: str) -> None:
+    """Both databases: what schemas 3 and 4 added is taken away, and comes back with nothing lost."""
     log_url = new_url(kind)
     log = open_log(log_url)
     experiment = log.apply(CreateExperiment(SPEC, time=1.0)).experiment or 0
@@ -380,10 +381,11 @@ def test_a_log_of_schema_2_gets_room_for_reports(new_url: NewUrl, kind: str) -> 
         for statement in (
             "DROP TABLE report_contents",
             "DROP TABLE reports",
+            "DROP INDEX runs_by_state",
             "UPDATE meta SET value = '2' WHERE key = 'heliostat.schema'",
         ):
             connection.exec_driver_sql(statement)
-    assert (migrate(log_url).before, migrate(log_url).before) == (2, 3)
+    assert (migrate(log_url).before, migrate(log_url).before) == (2, VERSION)
     log = open_log(log_url)
     id = log.apply(FreezeReport(experiment, "now", b"page", time=2.0)).id or 0
     assert log.report(id)[1] == b"page"

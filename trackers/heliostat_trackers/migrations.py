@@ -153,9 +153,12 @@ _TO_3_POSTGRESQL = (
     )""",
 )
 
+_TO_4 = ("CREATE INDEX runs_by_state ON runs (experiment, state)",)
+
 _STEPS: dict[int, dict[str, tuple[str, ...]]] = {
     1: {"sqlite": _TO_2},
     2: {"sqlite": _TO_3_SQLITE, "postgresql": _TO_3_POSTGRESQL},
+    3: {"sqlite": _TO_4, "postgresql": _TO_4},
 }
 """By the version that a step begins with, then by database."""
 

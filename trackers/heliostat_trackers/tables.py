@@ -31,7 +31,7 @@ from sqlalchemy import (
 
 from heliostat.errors import StorageError
 
-VERSION = 3
+VERSION = 4
 """Version of the tables below. A log with a higher one belongs to a newer Heliostat and is left alone."""
 
 VERSION_KEY = "heliostat.schema"
@@ -119,6 +119,7 @@ runs = Table(
     _flag("archived"),
     UniqueConstraint("experiment", "number"),
     Index("runs_by_project", "project"),
+    Index("runs_by_state", "experiment", "state"),  # counting the states reads this alone, not the rows
     sqlite_autoincrement=True,
 )
 

@@ -10,7 +10,7 @@ from heliostat.analysis import Progress, Standing, leaders, progress
 from heliostat.analysis.feasibility import in_standing
 from heliostat.experiment import ExperimentSpec
 from heliostat.figures.card import Card
-from heliostat.figures.marks import LEADER, MARKERS, NAMES, points, selected, value_of
+from heliostat.figures.marks import FEWEST_MARKS, LEADER, MARKERS, NAMES, points, selected, shares, value_of
 from heliostat.figures.numbers import AXIS_LENGTH, compact, label, short
 from heliostat.figures.scale import Scale, outside_note, scale
 from heliostat.figures.theme import ACCENT, axis, layout
@@ -30,8 +30,10 @@ def best_so_far(spec: ExperimentSpec, runs: Sequence[Run]) -> Card:
     draw = _single if is_single else _several
     figure, outside = draw(spec, runs, reached)
     notes = [outside_note(outside)] if outside else []
-    if any(run.state.value == "failed" for run in runs):
-        notes.append("Ticks at the bottom are failed runs.")
+    failed = sum(run.state.value == "failed" for run in runs)
+    if failed:
+        shown = f", {FEWEST_MARKS} of {failed}" if failed > FEWEST_MARKS else ""
+        notes.append(f"Ticks at the bottom are failed runs{shown}.")
     return Card(
         KEY,
         TITLE,
@@ -78,12 +80,15 @@ def _single(spec: ExperimentSpec, runs: Sequence[Run], reached: Progress) -> tup
     counted = [*groups[Standing.FEASIBLE], *groups[Standing.INFEASIBLE]]
     best = leaders(spec, runs)
     shown = scale([value_of(run, metric) for run in counted], keep=[value_of(run, metric) for run in best])
+    counts = shares(len(group) for group in groups.values())
     traces = []
-    for standing, group in groups.items():
+    for (standing, group), most in zip(groups.items(), counts, strict=True):
         values = [value_of(run, metric) for run in group]
         numbers = [run.number for run in group]
         if group:
-            traces.append(points(group, numbers, values, name=NAMES[standing], marker=MARKERS[standing]))
+            traces.append(
+                points(group, numbers, values, name=NAMES[standing], marker=MARKERS[standing], most=most)
+            )
     traces.append(_line(reached, _last(runs)))
     return _figure(spec, runs, traces, axis(label(metric, longest=AXIS_LENGTH), **shown.axis)), _outside(
         groups, metric, shown
@@ -112,6 +117,7 @@ def _figure(
             [0.015] * len(failed),
             name="failed",
             marker=MARKERS[Standing.FAILED],
+            most=FEWEST_MARKS,
         )
         traces = [*traces, {**marks, "yaxis": "y2", "showlegend": False}]
     first, last = min(run.number for run in runs), _last(runs)

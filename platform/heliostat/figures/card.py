@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping
 from dataclasses import KW_ONLY, dataclass
+from functools import cached_property
 from typing import Any
 
 from heliostat.errors import InvalidValue
+from heliostat.figures.embedding import embedded_json
 
 
 @dataclass(frozen=True)
@@ -33,6 +36,17 @@ class Card:
     figure: Mapping[str, Any] | None = None
     absent: str = ""
     notes: tuple[str, ...] = ()
+
+    @cached_property
+    def json(self) -> str:
+        """The figure as JSON that may stand inside a ``<script>`` element."""
+        return embedded_json(self.figure)
+
+    @cached_property
+    def version(self) -> str:
+        """A digest of all that is shown."""
+        facts = (self.key, self.title, self.claim, self.how_to_read, self.json, self.absent, self.notes)
+        return hashlib.sha256(repr(facts).encode("utf-8", "replace")).hexdigest()[:12]
 
     def __post_init__(self) -> None:
         if (self.figure is None) != bool(self.absent):

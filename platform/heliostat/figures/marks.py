@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from heliostat.analysis import Standing
@@ -14,8 +14,11 @@ from heliostat.trial import Run
 LARGEST = 5000
 """Most runs that a figure is computed from, if that takes more than a look at each. Later ones are kept."""
 
-MOST_MARKS = 1500
-"""Most marks of a trace: each costs the page some 250 bytes and a browser a tenth of a millisecond."""
+MOST_MARKS = 500
+"""Most marks of all runs: each costs the page some 250 bytes and a browser a tenth of a millisecond."""
+
+FEWEST_MARKS = 100
+"""Of a group that is small beside another one, so that it is still seen."""
 
 HOVER_PARAMETERS = 8
 
@@ -36,16 +39,29 @@ MARKERS: dict[Standing, dict[str, Any]] = {
 LEADER = {"symbol": "circle", "size": 10, "color": ACCENT, "opacity": 1}
 
 
+def shares(sizes: Iterable[int]) -> list[int]:
+    """How many marks groups of so many runs get in one figure."""
+    counts = list(sizes)
+    whole = max(MOST_MARKS, sum(counts))
+    return [min(count, max(FEWEST_MARKS, round(MOST_MARKS * count / whole))) for count in counts]
+
+
 def points(
-    runs: Sequence[Run], x: Sequence[float], y: Sequence[float], *, name: str, marker: dict[str, Any]
+    runs: Sequence[Run],
+    x: Sequence[float],
+    y: Sequence[float],
+    *,
+    name: str,
+    marker: dict[str, Any],
+    most: int = MOST_MARKS,
 ) -> dict[str, Any]:
     """A trace with one mark per run; ``customdata`` holds the run's number for linked highlighting.
 
-    Of more than :data:`MOST_MARKS` runs evenly spaced ones are drawn, and the trace's name says so.
+    Of more than `most` runs evenly spaced ones are drawn, and the trace's name says so.
     """
-    if len(runs) > MOST_MARKS:
-        places = [round(place * (len(runs) - 1) / (MOST_MARKS - 1)) for place in range(MOST_MARKS)]
-        name = f"{name} ({MOST_MARKS} of {len(runs)})"
+    if len(runs) > most:
+        places = [round(place * (len(runs) - 1) / (most - 1)) for place in range(most)]
+        name = f"{name} ({most} of {len(runs)})"
         runs = [runs[place] for place in places]
         x, y = ([given[place] for place in places] for given in (x, y))
     return {

@@ -12,7 +12,7 @@ from heliostat.analysis import Importance, Standing, importances, leaders, stand
 from heliostat.experiment import ExperimentSpec
 from heliostat.figures.card import Card
 from heliostat.figures.importance import ranked
-from heliostat.figures.marks import LARGEST, value_of
+from heliostat.figures.marks import value_of
 from heliostat.figures.numbers import compact, number_of_runs
 from heliostat.figures.scale import scale
 from heliostat.metrics import Metric
@@ -22,6 +22,9 @@ from heliostat.trial import Run
 KEY, TITLE = "parameter-space", "Parameter space"
 MOST_AXES = 12
 MOST_METRICS = 4
+MOST_LINES = 500
+"""More hide each other, and a browser takes up to a fifth of a millisecond to paint one."""
+
 CLASSES = ("open", "stopped", "failed", "infeasible", "feasible", "best")
 """What a line's colour says, in drawing order."""
 
@@ -38,7 +41,8 @@ def parameter_space(
     spec: ExperimentSpec, runs: Sequence[Run], *, known: Sequence[Importance] | None = None
 ) -> Card:
     """Up to :data:`MOST_AXES` axes, the most important parameters first; `known` saves fitting again."""
-    kept = sorted(runs, key=lambda run: run.number)[-LARGEST:]
+    best = {run.number for run in leaders(spec, runs)}
+    kept = _kept(runs, best)
     if not any(run.assignments for run in kept):
         return Card(
             KEY, TITLE, kind="parallel", absent="There are no runs yet. It appears with the first one."
@@ -48,7 +52,6 @@ def parameter_space(
     names = order[: MOST_AXES - len(metrics)]
     axes = [_parameter_axis(spec.space.by_name[name], kept) for name in names]
     axes += [_metric_axis(metric, kept) for metric in metrics]
-    best = {run.number for run in leaders(spec, runs)}
     figure = {
         "axes": axes,
         "numbers": [run.number for run in kept],
@@ -60,10 +63,21 @@ def parameter_space(
     reading = (
         "Each line is a run; drag along an axis to keep only the runs that pass there, click it to let go."
     )
-    claim = number_of_runs(len(kept)) if len(kept) == len(runs) else f"last {len(kept)} of {len(runs)} runs"
+    claim = number_of_runs(len(runs))
+    if len(kept) < len(runs):
+        claim = f"the best and the latest, {len(kept)} of {len(runs)} runs"
     return Card(
         KEY, TITLE, kind="parallel", claim=claim, how_to_read=reading, figure=compact(figure), notes=notes
     )
+
+
+def _kept(runs: Sequence[Run], best: set[int]) -> list[Run]:
+    """The runs that are drawn, by number: the best, and with them the latest."""
+    ordered = sorted(runs, key=lambda run: run.number)
+    if len(ordered) <= MOST_LINES:
+        return ordered
+    chosen = sorted(ordered, key=lambda run: (run.number in best, run.number))[-MOST_LINES:]
+    return sorted(chosen, key=lambda run: run.number)
 
 
 def _class(spec: ExperimentSpec, run: Run, best: set[int]) -> str:

@@ -27,6 +27,12 @@ DARK = {
 }
 """The dark partner of each light colour."""
 
+MARGIN = {"l": 56, "r": 20, "t": 48, "b": 46}
+"""Room for a legend of one row and for usual labels, in pixels.
+
+Plotly widens what is too narrow and then draws the whole figure again.
+"""
+
 FONT = "system-ui, -apple-system, 'Segoe UI', 'DejaVu Sans', sans-serif"
 
 
@@ -52,7 +58,7 @@ def layout(x: dict[str, Any], y: dict[str, Any], **settings: Any) -> dict[str, A
         "font": {"family": FONT, "color": TEXT, "size": 12},
         "paper_bgcolor": CLEAR,
         "plot_bgcolor": CLEAR,
-        "margin": {"l": 56, "r": 14, "t": 34, "b": 44},
+        "margin": dict(MARGIN),
         "hovermode": "closest",
         "hoverlabel": {"align": "left"},
         "legend": {

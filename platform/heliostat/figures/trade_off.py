@@ -14,10 +14,10 @@ from heliostat.analysis.feasibility import in_standing
 from heliostat.experiment import ExperimentSpec
 from heliostat.figures.card import Card
 from heliostat.figures.limits import limit_marks, limit_text
-from heliostat.figures.marks import LEADER, MARKERS, NAMES, points, selected, value_of
+from heliostat.figures.marks import LEADER, MARKERS, NAMES, points, selected, shares, value_of
 from heliostat.figures.numbers import AXIS_LENGTH, compact, label
 from heliostat.figures.scale import Scale, outside_note, scale
-from heliostat.figures.theme import ACCENT, axis, layout
+from heliostat.figures.theme import ACCENT, MARGIN, axis, layout
 from heliostat.metrics import Metric
 from heliostat.trial import Run
 
@@ -89,7 +89,12 @@ def _figure(
     scales: tuple[Scale, ...],
 ) -> dict[str, Any]:
     x, y = axes
-    traces = [_marks(group, x, y, standing) for standing, group in groups.items() if group]
+    counts = shares(len(group) for group in groups.values())
+    traces = [
+        _marks(group, x, y, standing, most)
+        for (standing, group), most in zip(groups.items(), counts, strict=True)
+        if group
+    ]
     feasible = groups[Standing.FEASIBLE]
     front = _front(feasible, x, y) if _has_front(x, y) else []
     if len(front) > 1:
@@ -105,15 +110,15 @@ def _figure(
         axis(label(metric.name, longest=AXIS_LENGTH), **shown.axis)
         for metric, shown in zip(axes, scales, strict=True)
     )
-    margin = {"l": 56, "r": 14, "t": 52 if annotations else 34, "b": 44}
+    margin = {**MARGIN, "t": MARGIN["t"] + 18 * bool(annotations)}
     frame = layout(x_axis, y_axis, shapes=shapes, annotations=annotations, margin=margin)
     frame["legend"]["y"] = 1.08 if annotations else 1.02
     return {"data": [*traces, selected()], "layout": frame}
 
 
-def _marks(group: Sequence[Run], x: Metric, y: Metric, standing: Standing) -> dict[str, Any]:
+def _marks(group: Sequence[Run], x: Metric, y: Metric, standing: Standing, most: int) -> dict[str, Any]:
     places = [[value_of(run, metric.name) for run in group] for metric in (x, y)]
-    return points(group, *places, name=NAMES[standing], marker=MARKERS[standing])
+    return points(group, *places, name=NAMES[standing], marker=MARKERS[standing], most=most)
 
 
 def _has_front(x: Metric, y: Metric) -> bool:

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 from fastapi import APIRouter, Response
 
-from heliostat.engine import is_noisy, recommended
+from heliostat.engine import recommended
 from heliostat.pages.analysing import Analyses
 from heliostat.pages.news import news
 from heliostat.pages.snapshots import Snapshot, Snapshots
-from heliostat.pages.trials import ids_of, table_of
+from heliostat.pages.streaming import Content, streamed
+from heliostat.pages.trials import head_of, ids_of, table_of
 from heliostat.pages.views.samples import samples
 from heliostat.pages.visits import Look, PageRoute, Visit, unchanged
+from heliostat.ports import ExperimentRecord
 from heliostat.report.headlines import Headline, recommendation
 from heliostat.service.wire.aiexperiments import KIND
 from heliostat.service.wire.declarations import declared_fields
@@ -31,16 +34,20 @@ AT_ONCE = 1000
 async def overview(look: Visit, experiment: str) -> Response:
     """Headlines, the six cards and the latest runs."""
     record = await look.experiment(experiment)
+    head = head_of(record, "overview", has_figures=True)
+    return await streamed(look, partial(_overview, look, record), **head)
+
+
+async def _overview(look: Look, record: ExperimentRecord) -> Content | None:
     if look.seen is None and sum(record.counts.values()) > AT_ONCE and not _is_read(look, record.id):
         shown = await table_of(look, spec=record.spec, experiment=record.id, rows=ROWS)
-        return look.show("reading", 0, record=record, table=shown, tab="overview")
+        return Content("reading", 0, {"record": record, "table": shown, "tab": "overview"})
     found = await news(look, record.id)
     if found is None:
-        return unchanged()
+        return None
     shown = await table_of(look, spec=found.spec, experiment=record.id, known=found.runs, rows=ROWS)
     facts = {"view": found.overview, "table": shown, "ids": ids_of(found.runs)}
-    noisy = await look.read(is_noisy, found.spec, found.runs)
-    return look.show("overview", found.seq, **about(found, "overview"), **facts, is_noisy=noisy)
+    return Content("overview", found.seq, {**about(found, "overview"), **facts, "is_noisy": found.is_noisy})
 
 
 @router.get("/experiments/{experiment}/recommended")
@@ -55,11 +62,17 @@ async def recommended_point(look: Visit, experiment: str) -> Response:
 async def analysis(look: Visit, experiment: str) -> Response:
     """Every figure that the runs allow."""
     record = await look.experiment(experiment)
+    head = head_of(record, "analysis", has_figures=True)
+    return await streamed(look, partial(_analysis, look, record), **head)
+
+
+async def _analysis(look: Look, record: ExperimentRecord) -> Content | None:
     found = await news(look, record.id)
     if found is None:
-        return unchanged()
+        return None
     cards = await look.read(look.backend.part(Analyses).get, found)
-    return look.show("analysis", found.seq, **about(found, "analysis"), cards=cards, ids=ids_of(found.runs))
+    facts = {"cards": cards, "ids": ids_of(found.runs)}
+    return Content("analysis", found.seq, {**about(found, "analysis"), **facts})
 
 
 @router.get("/experiments/{experiment}/properties")

@@ -1,9 +1,7 @@
-"""Templates and headers of pages: everything a user wrote is escaped, no script is inline."""
+"""Templates and headers of pages: what users wrote is escaped, and no script is inline but one of ours."""
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
@@ -13,13 +11,12 @@ from urllib.parse import urlencode
 from fastapi import Response
 
 from heliostat.errors import HeliostatError
-from heliostat.figures import Card
+from heliostat.figures.embedding import embedded_json
 from heliostat.figures.numbers import short
 from heliostat.figures.theme import DARK
 from heliostat.pages import assets
 from heliostat.pages.views.markdown import markdown
 from heliostat.pages.views.times import ago, day, lasted
-from heliostat.report.embedding import embedded_json
 from heliostat.service.errors import error_headers, error_object, status_of
 
 if TYPE_CHECKING:
@@ -28,7 +25,7 @@ if TYPE_CHECKING:
 POLICY = "; ".join(
     (
         "default-src 'none'",
-        "script-src 'self'",
+        f"script-src 'self' 'sha256-{assets.early_digest()}'",
         "style-src 'self' 'unsafe-inline'",  # plotly sets styles of its own
         "img-src 'self' data: blob:",
         "connect-src 'self'",
@@ -37,11 +34,19 @@ POLICY = "; ".join(
         "frame-ancestors 'none'",
     )
 )
-_HEADERS = {
+HEADERS = {
     "Content-Security-Policy": POLICY,
     "X-Frame-Options": "DENY",
-    "Cross-Origin-Opener-Policy": "same-origin",
 }
+
+ALONE = {"Cross-Origin-Opener-Policy": "same-origin"}
+SECRET = frozenset({"sign_in", "tokens"})
+"""Pages where tokens are typed or shown: who opened their window keeps no hold of it. For any other page that
+would cost each first visit 45 ms, in which the browser starts another process."""
+
+
+_GAP = "<!-- content -->"
+"""Where the content goes. What users wrote is escaped, so that it stands in a page once."""
 
 
 @dataclass(frozen=True)
@@ -59,6 +64,7 @@ class Page:
         proof: What changes must carry.
         path: Of the page.
         has_tokens: Whether the service asks for tokens.
+        theme: ``light`` or ``dark``, as the reader has chosen; empty for what the system says.
     """
 
     seq: int = 0
@@ -71,20 +77,44 @@ class Page:
     proof: str = ""
     path: str = "/"
     has_tokens: bool = True
+    theme: str = ""
+
+
+def prepare() -> None:
+    """Read and compile the templates, and zip the scripts, which the first page would wait for."""
+    environment = _environment()
+    for name in environment.list_templates():
+        environment.get_template(name)
+    for name in (assets.MAIN, assets.SHARED, assets.PLOTLY):
+        assets.read(name)
 
 
 def rendered(page: Page, template: str, facts: Mapping[str, Any], status: int = 200) -> Response:
     """A page as a reply."""
-    base = "fragment.html.j2" if page.is_fragment else "layout.html.j2"
-    text = _environment().get_template(f"{template}.html.j2").render(page=page, base=base, **facts)
-    # A lone surrogate, as undecodable bytes leave it, cannot be written as UTF-8.
-    content = text.encode("utf-8", "replace")
-    return Response(content, status, media_type="text/html", headers=_HEADERS)
+    content = _filled(template, "fragment" if page.is_fragment else "layout", page, facts)
+    headers = {**HEADERS, **ALONE} if template in SECRET else HEADERS
+    return Response(content, status, media_type="text/html", headers=headers)
 
 
-def sign_in_page(status: int = 200) -> Response:
+def frame_of(page: Page, head: Mapping[str, Any]) -> tuple[bytes, bytes]:
+    """What stands before and what behind the content of a page whose head is known first."""
+    before, _, behind = _filled("opening", "layout", page, head).partition(_GAP.encode())
+    return before, behind
+
+
+def piece(page: Page, template: str, facts: Mapping[str, Any]) -> bytes:
+    """The content of such a page."""
+    return _filled(template, "part", page, facts)
+
+
+def error_piece(page: Page, error: HeliostatError) -> bytes:
+    """What is said in place of a content that could not be made."""
+    return piece(page, "error", {"message": error_object(error)["message"]})
+
+
+def sign_in_page(theme: str, status: int = 200) -> Response:
     """The page that asks for a token."""
-    return rendered(Page(), "sign_in", {}, status)
+    return rendered(Page(theme=theme), "sign_in", {}, status)
 
 
 def error_page(page: Page, error: HeliostatError) -> Response:
@@ -95,9 +125,11 @@ def error_page(page: Page, error: HeliostatError) -> Response:
     return answer
 
 
-def _version_of(card: Card) -> str:
-    facts = (card.key, card.title, card.claim, card.how_to_read, card.figure, card.absent, card.notes)
-    return hashlib.sha256(json.dumps(facts, default=dict).encode("utf-8", "replace")).hexdigest()[:12]
+def _filled(template: str, base: str, page: Page, facts: Mapping[str, Any]) -> bytes:
+    found = _environment().get_template(f"{template}.html.j2")
+    text = found.render(page=page, base=f"{base}.html.j2", **facts)
+    # A lone surrogate, as undecodable bytes leave it, cannot be written as UTF-8.
+    return text.encode("utf-8", "replace")
 
 
 def _query(**given: Any) -> str:
@@ -124,10 +156,12 @@ def _environment() -> jinja2.Environment:
         markdown=markdown,
         short=short,
         embedded=lambda value: Markup(embedded_json(value)),  # escaped by embedded_json
-        version=_version_of,
     )
     environment.globals.update(
         asset=lambda name: f"/static/{assets.version()}/{name}",
+        style=Markup(assets.style()),
+        early=Markup(assets.early()),
+        gap=Markup(_GAP),
         plotly=f"/static/{assets.plotly_version()}/{assets.PLOTLY}",
         dark=DARK,
         query=_query,

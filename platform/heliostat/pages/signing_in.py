@@ -10,7 +10,7 @@ from __future__ import annotations
 from fastapi import APIRouter, Request, Response
 
 from heliostat.pages.rendering import sign_in_page
-from heliostat.pages.visits import PageRoute
+from heliostat.pages.visits import PageRoute, theme_of
 from heliostat.service.admission import secret_in
 from heliostat.service.calls import CALLER, Call, reply
 from heliostat.service.visitors import COOKIE, STRANGER
@@ -22,9 +22,9 @@ LIFE = 30 * 86400
 
 
 @router.get("/sign-in")
-async def ask() -> Response:
+async def ask(request: Request) -> Response:
     """The page that asks for a token."""
-    return sign_in_page()
+    return sign_in_page(theme_of(request))
 
 
 @router.post("/sign-in")

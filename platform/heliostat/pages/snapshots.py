@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from heliostat.analysis import Importance, importances
+from heliostat.engine import is_noisy
 from heliostat.experiment import ExperimentSpec
 from heliostat.ports import ExperimentRecord
 from heliostat.report.overview import Overview, overview_of
@@ -42,10 +43,19 @@ class Snapshot:
         """Its declaration."""
         return self.record.spec
 
+    def make(self) -> None:
+        """Find out now what the first page prints, which takes long."""
+        self.is_noisy, [card.version for card in self.overview.cards]  # kept by each
+
     @cached_property
     def importances(self) -> list[Importance]:
         """What matters for what; both pages of figures show it."""
         return importances(self.spec, self.runs)
+
+    @cached_property
+    def is_noisy(self) -> bool:
+        """Whether the recommended point may be another than the best seen."""
+        return is_noisy(self.spec, self.runs)
 
     @cached_property
     def overview(self) -> Overview:
@@ -92,7 +102,7 @@ class Snapshots:
         record = self._log.experiment(id)
         runs = tuple(run for run in self._log.runs(id, curves=True) if not run.archived)
         found = Snapshot(seq, record, runs)
-        found.overview  # noqa: B018  # made here, off the event loop
+        found.make()
         ended = time.monotonic()
         with self._lock:
             self._kept[id] = (found, ended + SHARE * (ended - began) if ended - began > 0.5 else ended)

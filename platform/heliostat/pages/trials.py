@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
+from typing import Any
 
 from fastapi import APIRouter, Response
 
 from heliostat.errors import InvalidValue
 from heliostat.experiment import ExperimentSpec
 from heliostat.pages.news import news
+from heliostat.pages.streaming import Content, streamed
 from heliostat.pages.views.exports import as_csv, as_json, as_parquet
 from heliostat.pages.views.table import ROWS, Asked, Table, read_asked, refused, table
 from heliostat.pages.visits import Look, PageRoute, Visit, unchanged
+from heliostat.ports import ExperimentRecord
 from heliostat.service.calls import reply
 from heliostat.tracking import given
 from heliostat.trial import Run
@@ -54,13 +58,17 @@ async def every(look: Visit) -> Response:
 async def of_experiment(look: Visit, experiment: str) -> Response:
     """Parallel axes and the table of an experiment's runs."""
     record = await look.experiment(experiment)
+    return await streamed(look, partial(_runs, look, record), **head_of(record, "runs"))
+
+
+async def _runs(look: Look, record: ExperimentRecord) -> Content | None:
     found = await news(look, record.id)
     if found is None:
-        return unchanged()
+        return None
     shown = await table_of(look, spec=record.spec, experiment=record.id, known=found.runs)
     space = next(card for card in found.overview.cards if card.kind == "parallel")
     facts = {"record": record, "table": shown, "card": space, "ids": ids_of(found.runs), "tab": "runs"}
-    return look.show("experiment_runs", found.seq, **facts)
+    return Content("experiment_runs", found.seq, facts)
 
 
 async def table_of(
@@ -79,6 +87,17 @@ async def table_of(
     except InvalidValue as error:
         return refused(asked, spec, error)
     return table(asked, page, spec, known[:1000])
+
+
+def head_of(record: ExperimentRecord, tab: str, *, has_figures: bool = False) -> dict[str, Any]:
+    """What the head of an experiment's page shows, before the runs are read.
+
+    Args:
+        record: The experiment.
+        tab: Of the page.
+        has_figures: Whether plotly will be needed where there are runs.
+    """
+    return {"record": record, "tab": tab, "has_figures": has_figures and bool(record.counts)}
 
 
 def ids_of(runs: Sequence[Run]) -> list[list[int]]:

@@ -17,6 +17,9 @@ from heliostat.service.visitors import STRANGER, proof_of, secret_of
 from heliostat.service.wire.fields import id_of
 from heliostat.trial import Run
 
+THEME = "heliostat-theme"
+"""Cookie in which a page keeps the reader's choice of light or dark."""
+
 
 class NotSignedIn(Exception):
     """Somebody without a token wants to see a page."""
@@ -81,9 +84,10 @@ class Look(Call):
 
     def show(self, template: str, seq: int, **facts: Any) -> Response:
         """The page, or its parts alone where the caller has the page already."""
-        return rendered(self._page(seq), template, facts)
+        return rendered(self.page(seq), template, facts)
 
-    def _page(self, seq: int) -> Page:
+    def page(self, seq: int) -> Page:
+        """What templates know of this look, for a page that is up to date to a place in the log."""
         secret = secret_of(dict(self.request.scope["headers"]))
         return Page(
             seq=seq,
@@ -96,11 +100,18 @@ class Look(Call):
             proof="" if secret is None else proof_of(secret),
             path=self.request.url.path,
             has_tokens=self.settings.auth,
+            theme=theme_of(self.request),
         )
 
     def _may(self, permission: str) -> bool:
         caller = self.caller
         return not caller.is_guest and PERMISSIONS.index(caller.permission) >= PERMISSIONS.index(permission)
+
+
+def theme_of(request: Request) -> str:
+    """The reader's choice of light or dark; empty without one."""
+    given = request.cookies.get(THEME, "")
+    return given if given in ("light", "dark") else ""
 
 
 def unchanged() -> Response:
@@ -119,10 +130,10 @@ class PageRoute(APIRoute):
             try:
                 return await answer(request)
             except NotSignedIn:
-                return sign_in_page(401)
+                return sign_in_page(theme_of(request), 401)
             except HeliostatError as error:
                 request.app.state.record.fault(error, b"")
-                return error_page(Look(request)._page(0), error)
+                return error_page(Look(request).page(0), error)
 
         return shown
 

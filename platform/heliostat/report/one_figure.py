@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from heliostat.figures import Card
+from heliostat.figures.embedding import embedded_json
 from heliostat.figures.theme import DARK
-from heliostat.report.embedding import embedded_json, own_file, plotly_script
+from heliostat.report.embedding import own_file, plotly_script
 from heliostat.report.report import environment
 
 SCRIPTS = ("format.js", "links.js", "charts.js")

@@ -10,8 +10,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from heliostat.experiment import ExperimentSpec
+from heliostat.figures.embedding import embedded_json
 from heliostat.ports import Surrogate
-from heliostat.report.embedding import embedded_json, own_file, plotly_script
+from heliostat.report.embedding import own_file, plotly_script
 from heliostat.report.view import view
 from heliostat.trial import Proposal, Run
 

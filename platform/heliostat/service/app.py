@@ -7,11 +7,12 @@ import importlib
 import importlib.util
 import pkgutil
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from typing import Any
 
 from fastapi import APIRouter, FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
+from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 
 import heliostat
@@ -54,9 +55,12 @@ def create_app(settings: ServiceSettings | None = None, *, log: RunLog | None = 
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        _build_routes(app)
         visiting = asyncio.create_task(backend.part(Telemetry).keep_visiting())
+        preparing = asyncio.create_task(_rehearsed(backend))
         yield
         visiting.cancel()
+        preparing.cancel()
         backend.close()
 
     app = FastAPI(
@@ -82,6 +86,21 @@ def create_app(settings: ServiceSettings | None = None, *, log: RunLog | None = 
     app.openapi = lambda: describe(app)  # type: ignore[method-assign]  # FastAPI's own way to replace it
     app.add_middleware(Gate, backend=backend, record=backend.record)
     return app
+
+
+async def _rehearsed(backend: Backend) -> None:
+    """What the first page would wait for: its templates, scripts, and the log's first statements."""
+    await run_in_threadpool(pages.prepare)  # of Starlette, whose streams need what this imports
+    with suppress(HeliostatError):  # none has this number; a log that is away is told of by who needs it
+        await backend.read(backend.log.tokens)
+        await backend.read(backend.log.experiment, 0)
+
+
+def _build_routes(app: FastAPI) -> None:
+    """Look for a route that is not there: FastAPI builds all of them then, and no caller waits for it."""
+    scope = {"type": "http", "method": "GET", "path": "/-", "root_path": ""}
+    for route in app.routes:
+        route.matches(scope)
 
 
 def routers() -> list[APIRouter]:

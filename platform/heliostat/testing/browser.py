@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -138,3 +139,16 @@ def watched_page(
         yield page, watch
     finally:
         context.close()
+
+
+def until(page: Page, condition: str, seconds: float = 60.0) -> None:
+    """Wait until a JavaScript expression holds; Playwright's own way needs the eval that our pages forbid.
+
+    Raises:
+        TimeoutError: It does not hold after `seconds`.
+    """
+    deadline = time.monotonic() + seconds
+    while not page.evaluate(condition):
+        if time.monotonic() > deadline:
+            raise TimeoutError(f"after {seconds:g} s it does not hold that {condition}")
+        page.wait_for_timeout(50)

@@ -4,52 +4,56 @@ import { numbersSelected, toggleNumber } from "./selected.js";
 
 const dark = JSON.parse(document.getElementById("dark").textContent);
 const views = new WeakMap();
-let plotly = null;
 
 export const painted = () => new Promise((done) => requestAnimationFrame(() => setTimeout(done, 0)));
 
-// plotly.js takes seconds to parse, so it comes after the first paint, and only where it is needed.
-function loaded() {
-  plotly ??= new Promise((done, failed) => {
-    const script = document.createElement("script");
-    script.src = document.body.dataset.plotly;
-    script.onload = done;
-    script.onerror = () => failed(new Error("plotly.js did not come"));
-    document.head.append(script);
-  });
-  return plotly;
-}
-
 const dataOf = (card) => JSON.parse(card.querySelector("[data-figure-json]").textContent);
 
-// Marks of the run that is pointed at and of all selected ones, in the figure's last trace.
-function marked(figure, numbers) {
-  const found = { x: [[]], y: [[]] };
+// Where the run that is pointed at and all selected ones are in a figure.
+function marksOf(figure) {
+  const numbers = new Set(numbersSelected());
+  if (links.current !== null) numbers.add(links.current);
+  const found = { x: [], y: [] };
   for (const number of numbers) {
     const places = placesOf(figure, number);
-    found.x[0].push(...places.x[0], null);
-    found.y[0].push(...places.y[0], null);
+    found.x.push(...places.x[0], null);
+    found.y.push(...places.y[0], null);
   }
   return found;
 }
 
+// Drawn out of sight, a figure has the height that its card was guessed to have; plotly hears of windows alone.
+function fit(place) {
+  new ResizeObserver(() => {
+    const drawn = place.querySelector(".main-svg")?.clientHeight;
+    if (drawn && place.clientHeight && Math.abs(drawn - place.clientHeight) > 1) Plotly.Plots.resize(place);
+  }).observe(place);
+}
+
 async function plotlyView(place, figure) {
   let shown = figure;
+  let marks = null;
   const hasMarks = () => shown.data.at(-1)?.meta === "selected";
-  const draw = async () => {
-    const { data, layout } = dressed(shown, dark);
-    await Plotly.react(place, data, { ...layout, uirevision: "kept" }, SETTINGS);
-    mark();
+  const draw = () => {
+    const { data, layout } = dressed(shown, dark, place.clientWidth);
+    if (hasMarks()) {
+      marks = marksOf(shown);
+      Object.assign(data.at(-1), marks);
+    }
+    return Plotly.react(place, data, { ...layout, uirevision: "kept" }, SETTINGS);
   };
+  // Plotly draws all of a figure for the marks alone, so only other marks are drawn.
   function mark() {
     if (!hasMarks() || !place.data) return;
-    const numbers = new Set(numbersSelected());
-    if (links.current !== null) numbers.add(links.current);
-    Plotly.restyle(place, marked(shown, numbers), [shown.data.length - 1]);
+    const next = marksOf(shown);
+    if (JSON.stringify(next) === JSON.stringify(marks)) return;
+    marks = next;
+    Plotly.restyle(place, { x: [next.x], y: [next.y] }, [shown.data.length - 1]);
   }
   await draw();
   links.join(mark);
   darkness.addEventListener("change", draw);
+  fit(place);
   const numberAt = (event) => {
     const point = event.points[0];
     const item = shown.data[point.curveNumber]?.customdata?.[point.pointNumber];
@@ -73,8 +77,8 @@ async function draw(card) {
   const place = card.querySelector("[data-figure]");
   if (!place && !card.querySelector("[data-parallel]")) return;
   if (!place) { views.set(card, parallelView(card, dataOf(card))); return; }
-  await loaded();
-  await painted();
+  await early.load(document.body.dataset.plotly);
+  await new Promise((done) => setTimeout(done, 0)); // people may want something before all are drawn
   views.set(card, await plotlyView(place, dataOf(card)));
   place.dataset.drawn = "";
 }

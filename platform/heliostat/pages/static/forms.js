@@ -84,6 +84,7 @@ function complain(form, text) {
 async function revised(form) {
   const path = form.dataset.revise;
   form.querySelector(".error")?.remove();
+  form.querySelector("output").textContent = "";
   try {
     const now = await send("GET", path);
     const whole = (name) => (form.elements[name].value === "" ? null : number(form.elements[name]));

@@ -5,7 +5,8 @@ import { restore, selectedQuery, show } from "./selected.js";
 
 const EVERY = 1500;
 const SLOWEST = 15000;
-let seq = Number(document.body.dataset.seq);
+const seqOf = (page) => Number(page.getElementById("seq").value);
+let seq = seqOf(document);
 let swapping = Promise.resolve();
 
 function status(text) {
@@ -24,14 +25,17 @@ const isBusy = (part) => part.contains(document.activeElement)
   && /^(INPUT|TEXTAREA|SELECT)$/.test(document.activeElement.tagName)
   && document.activeElement.type !== "checkbox";
 
-// What people have opened or where they stand must outlive the swap.
+// What people have opened, where they stand and what they were told must outlive the swap.
 function replaced(part, fresh) {
   const opened = [...part.querySelectorAll("details[open][id]")].map((item) => item.id);
   const focus = document.activeElement;
   const at = part.contains(focus) ? [...part.querySelectorAll("a, button, input, summary")].indexOf(focus) : -1;
   const scrolled = [...part.querySelectorAll("pre, .scroll, .details")].map((item) => [item.scrollTop, item.scrollLeft]);
   const isAtEnd = [...part.querySelectorAll("pre")].map((item) => item.scrollTop + item.clientHeight >= item.scrollHeight - 4);
+  const told = part.matches("form") && part.querySelector("output")?.textContent;
   part.replaceWith(fresh);
+  const place = fresh.querySelector("output"); // none for who may not write any more
+  if (told && place) place.textContent = told;
   for (const id of opened) { const item = document.getElementById(id); if (item) item.open = true; }
   [...fresh.querySelectorAll("pre, .scroll, .details")].forEach((item, place) => {
     if (scrolled[place]) [item.scrollTop, item.scrollLeft] = scrolled[place];
@@ -45,6 +49,7 @@ function replaced(part, fresh) {
 // Put the parts of an answer in the place of those that differ. Gives whether a busy part was left out.
 async function swap(text, isForced = false) {
   const next = new DOMParser().parseFromString(text, "text/html");
+  if (!isForced && seqOf(next) < seq) return; // asked for before a change that is shown by now
   const wanted = new Map([...next.querySelectorAll("[data-part]")].map((part) => [part.dataset.part, part]));
   const present = new Map([...document.querySelectorAll("[data-part]")].map((part) => [part.dataset.part, part]));
   let isLeft = false;
@@ -58,7 +63,7 @@ async function swap(text, isForced = false) {
     else replaced(part, document.importNode(fresh, true));
   }
   adopt(next, present);
-  seq = isLeft ? seq : Number(next.body.dataset.seq);
+  seq = isLeft ? seq : seqOf(next);
   await drawAll(document);
   show();
 }
@@ -91,7 +96,7 @@ export async function whole() {
   const next = new DOMParser().parseFromString(await answer.text(), "text/html");
   const fresh = [...next.querySelector("main").children].map((item) => document.importNode(item, true));
   document.getElementById("main").replaceChildren(document.querySelector("[data-alert]"), ...fresh);
-  seq = Number(next.body.dataset.seq);
+  seq = seqOf(next);
   show();
 }
 

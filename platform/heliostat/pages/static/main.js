@@ -11,7 +11,7 @@ function listenToTheme() {
     button.addEventListener("click", () => {
       const chosen = darkness.matches ? "light" : "dark";
       document.documentElement.dataset.theme = chosen;
-      try { localStorage.setItem("heliostat-theme", chosen); } catch { /* kept for this page alone */ }
+      document.cookie = `heliostat-theme=${chosen}; Path=/; SameSite=Lax; Max-Age=31536000`;
       darkness.changed();
     });
   }

@@ -11,7 +11,7 @@ import numpy as np
 from heliostat.figures import Card
 from heliostat.figures.numbers import AXIS_LENGTH, compact, label, number_of_runs, short
 from heliostat.figures.scale import outside_note, scale
-from heliostat.figures.theme import ACCENT, BAD, GOOD, MUTED, QUIET, axis, layout
+from heliostat.figures.theme import ACCENT, BAD, GOOD, MARGIN, MUTED, QUIET, axis, layout
 from heliostat.trial import Run
 
 LINES = (ACCENT, GOOD, BAD, "#4c6fb1", "#8a5a9e", "#5f7f2e", MUTED, QUIET)
@@ -66,7 +66,7 @@ def _place(metric: str, own: float, values: Sequence[float], key: str) -> Card:
     shapes = [{**line, "line": {"color": ACCENT, "width": 2.5}}]
     x = axis(label(metric, longest=AXIS_LENGTH), **shown.axis)
     y = axis("runs", rangemode="tozero")
-    frame = layout(x, y, shapes=shapes, bargap=0.06, margin={"l": 48, "r": 14, "t": 14, "b": 44})
+    frame = layout(x, y, shapes=shapes, bargap=0.06, margin={**MARGIN, "t": 14})
     inside = [value for value in every if shown.low <= value <= shown.high]
     figure = {"data": [_bars(inside, shown.is_log)], "layout": frame}
     below = sum(value < own for value in values)

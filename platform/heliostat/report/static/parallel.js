@@ -4,6 +4,7 @@ function parallelAxes(canvas, figure, output) {
   const order = ["open", "stopped", "failed", "infeasible", "feasible", "best"];
   let [axes, numbers, classes, ranks, rows, hasGaps, leading, rowOf, brushes] = [[], [], [], [], [], false, 0, null, []];
   const pen = canvas.getContext("2d");
+  const MOST_DASHED = 300; // among more lines dashes are not seen, and one takes as long as three whole lines
   const FONT = '12px system-ui, -apple-system, "Segoe UI", "DejaVu Sans", sans-serif';
   const SMALL = FONT.replace("12px", "11px");
   let [colours, frame, backdrop, lit, drag] = [{}, null, null, null, null];
@@ -55,7 +56,7 @@ function parallelAxes(canvas, figure, output) {
     const kind = classes[row];
     if (kind === "best") return [colours.accent, Math.max(0.5, Math.min(0.95, 4 / Math.sqrt(leading))), leading > 20 ? 1.2 : 2, []];
     if (kind === "feasible") return [colours.good, (0.18 + 0.5 * (ranks[row] ?? 0) ** 2) * crowd(), 1.2, []];
-    if (kind === "infeasible") return [colours.bad, 0.4 * crowd(), 1, [5, 3]];
+    if (kind === "infeasible") return [colours.bad, 0.4 * crowd(), 1, numbers.length > MOST_DASHED ? [] : [5, 3]];
     return [colours.quiet, 0.35 * crowd(), 1, []];
   }
 

@@ -1,0 +1,18 @@
+// plotly.js takes long to parse: after the first paint, but while the rest of the page is still being made.
+const early = {
+  plotly: null,
+  load(address) {
+    this.plotly ??= new Promise((done, failed) => {
+      const script = document.createElement("script");
+      script.src = address;
+      script.onload = done;
+      script.onerror = () => failed(new Error("plotly.js did not come"));
+      document.head.append(script);
+    });
+    return this.plotly;
+  },
+};
+if (document.documentElement.dataset.plotly) {
+  const load = () => early.load(document.documentElement.dataset.plotly).catch(() => { /* told where it is used */ });
+  requestAnimationFrame(() => setTimeout(load, 0));
+}
