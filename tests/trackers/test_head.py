@@ -139,7 +139,7 @@ def test_an_actor_that_was_stopped_for_good_is_started_anew(place, log, run):
     assert log.run(run).metadata == {"a": 1}
 
 
-def test_no_answer_in_time_is_an_error_and_the_write_can_be_sent_again(impatient, paused):
+def test_no_answer_in_time_is_an_error_and_the_write_can_be_sent_again(log, impatient, paused):
     write = CreateRun(None, {"x": 0.5}, project="slow", time=1.0)
     futures = [impatient.submit(write) for _ in range(3)]
     with pytest.raises(StorageError, match=r"3 writes .* were not acknowledged within 2 s") as caught:
@@ -147,8 +147,8 @@ def test_no_answer_in_time_is_an_error_and_the_write_can_be_sent_again(impatient
     assert caught.value.code == "HS-STORAGE-032"
     impatient.flush()
     paused()
-    run = impatient.apply(write).run
-    assert [found.id for found in impatient.runs(project="slow")] == [run]
+    run = log.apply(write).run
+    assert [found.id for found in log.runs(project="slow")] == [run]
 
 
 def test_a_read_that_is_not_answered_is_an_error(impatient, paused):

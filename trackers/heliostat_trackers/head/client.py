@@ -49,7 +49,8 @@ class RayRunLog:
 
     Args:
         url: ``ray:///path`` on the head node; a relative path is taken from the driver's folder.
-        patience: Seconds that a write or read is repeated before it raises StorageError.
+        patience: Seconds that a write or read is repeated before it raises StorageError. Opening has two
+            minutes in any case: it may have to start the actor's process.
 
     Raises:
         StorageError: This process belongs to no cluster, the head node cannot open the file, or its actor
@@ -63,7 +64,7 @@ class RayRunLog:
         self._patience = patience
         self._is_closed = False
         self._link = Link(place)
-        greeting = self._link.greet(min(patience, OPENING_SECONDS))
+        greeting = self._link.greet(OPENING_SECONDS)
         if greeting.version != __version__:
             rule = f"the log's actor runs Heliostat {greeting.version} and this process {__version__}"
             remedy = "Install one version on all nodes, then heliostat_trackers.head.stop(url) the old actor."
