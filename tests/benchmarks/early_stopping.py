@@ -161,6 +161,11 @@ def measure(replays):
     return {"replays": replays, "runs": RUNS, "workers": WORKERS, "rows": rows}
 
 
+def least(task):
+    """The share of the epochs that should be saved; a front needs more runs than one best."""
+    return 0.5 if len(TASKS[task].objectives) > 1 else 0.6
+
+
 def show(result):
     """Print the table and the goals; whether all are met."""
     print(
@@ -174,15 +179,20 @@ def show(result):
             f" {row['false']:7.1%} {row['ms']:10.2f}"
         )
     print()
-    ours = next(row for row in result["rows"] if row["rule"] == "auto" and row["task"] == "accuracy")
-    goals = (
-        ("auto, accuracy: epochs saved, share", "≥", 0.6, ours["saved"]),
-        ("auto, accuracy: relative loss in the final best", "≤", 0.01, ours["lost"]),
-        ("auto, accuracy: the same, worst replay", "≤", 0.01, ours["worst"]),
-    )
+    goals = [
+        goal
+        for row in result["rows"]
+        if row["rule"] == "auto"
+        for goal in (
+            (f"auto, {row['task']}: epochs saved, share", "≥", least(row["task"]), row["saved"]),
+            (f"auto, {row['task']}: relative loss in the final best", "≤", 0.01, row["lost"]),
+        )
+    ]
+    smooth = next(row for row in result["rows"] if row["rule"] == "auto" and row["task"] == "accuracy")
+    goals.append(("auto, accuracy: the same, worst replay", "≤", 0.01, smooth["worst"]))
     for name, sense, limit, found in goals:
         is_met = found >= limit if sense == "≥" else found <= limit
-        print(f"{'ok    ' if is_met else 'MISSED'} {name:<52} {found:>8.4f} (goal {sense} {limit:g})")
+        print(f"{'ok    ' if is_met else 'MISSED'} {name:<60} {found:>8.4f} (goal {sense} {limit:g})")
     return all(found >= limit if sense == "≥" else found <= limit for _, sense, limit, found in goals)
 
 

@@ -12,6 +12,7 @@ from heliostat.metrics import Metrics, guardrail, minimize
 from heliostat.registry import make_searcher
 from heliostat.space import Double, Normal, Space
 from heliostat.trial import History, Measurement, Run, State
+from heliostat_searchers.bayesian import goal
 
 LOSS = Metrics((minimize("loss"),))
 SEEDS = (0, 1, 2)
@@ -79,6 +80,69 @@ def test_a_biased_proxy_saves_full_runs():
         ours.append(min(run.numbers["loss"] for run in runs if run.task == "full"))
         single.append(min(run.numbers["loss"] for run in played(alone, with_proxy, seed)))
     assert median(ours) < median(single)
+
+
+def test_what_is_to_be_beaten_is_a_full_run():
+    """A proxy's promise is no result: as long as it counted as one, nobody confirmed it."""
+    spec = ExperimentSpec("promised", PLANE, LOSS, budget=20, tasks=(Task("cheap", 0.1), Task("full", 1.0)))
+
+    def bowl(x, y):
+        return 10 * (x - 0.3) ** 2 + 5 * (y - 0.6) ** 2
+
+    draws = np.random.default_rng(0)
+    points = [("cheap", *draws.random(2)) for _ in range(24)] + [("cheap", 0.3, 0.6)]
+    points += [("full", 0.9, 0.9), ("full", 0.1, 0.1), ("full", 0.7, 0.2)]
+    runs = tuple(
+        Run(
+            number=number,
+            id=number,
+            assignments={"x": x, "y": y},
+            task=task,
+            state=State.COMPLETED,
+            values={"loss": Measurement(bowl(x, y))},
+        )
+        for number, (task, x, y) in enumerate(points, 1)
+    )
+    (item,) = make_searcher("bayesian").suggest(spec, History(runs), 1, np.random.default_rng(0))
+    assert item.task == "full"
+    assert bowl(**item.assignments) < 0.01
+    assert f"best so far {bowl(0.1, 0.1):.2f}" in item.why  # of the full runs
+
+
+# Plateaus
+
+
+def stairs(values):
+    """Two funnels of steps, the lower one narrow: on a step nothing says where to go."""
+    wide = np.hypot(values["x"] - 0.72, values["y"] - 0.65)
+    narrow = np.hypot(values["x"] - 0.12, values["y"] - 0.2)
+    return float(min(np.floor(4 * wide) / 4, np.floor(20 * narrow) / 4 - 0.5))
+
+
+@pytest.mark.slow
+def test_a_plateau_is_left(monkeypatch):
+    spec = ExperimentSpec("stairs", PLANE, LOSS, budget=40)
+
+    def lowest():
+        games = [played(spec, plain(stairs), seed) for seed in range(8)]
+        return np.mean([min(run.numbers["loss"] for run in runs) for runs in games])
+
+    left = lowest()
+    monkeypatch.setattr(goal, "LEAP", 0.0)
+    assert left < lowest() - 0.1
+
+
+def test_a_plateau_is_named_and_not_asked_for_ripples():
+    spec = ExperimentSpec("flat", PLANE, LOSS, budget=40)
+    runs = played(replace(spec, budget=12), plain(stairs), 0)
+    best = min(runs, key=lambda run: run.numbers["loss"])
+    for place in (0.01, -0.01):
+        beside = {"x": best.assignments["x"] + place, "y": best.assignments["y"]}
+        number = len(runs) + 1
+        runs += (replace(best, number=number, id=number, assignments=beside),)
+    draws = np.random.default_rng(0)
+    reasons = [item.why for item in make_searcher("bayesian").suggest(spec, History(runs), 4, draws)]
+    assert ["plateau" in reason for reason in reasons] in ([True, False] * 2, [False, True] * 2)
 
 
 # Transfer

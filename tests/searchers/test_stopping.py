@@ -116,6 +116,30 @@ def test_with_two_objectives_a_run_is_kept_for_either():
     assert "no longer reaches the Pareto front" in next(item.reason for item in beaten if item.is_stop)
 
 
+def flat_then_up(growing, steps, late):
+    """A run that has shown little and then, at its last step, more than half of the others had."""
+    for step in range(1, steps):
+        growing.add(step, {"accuracy": 0.05})
+    growing.add(steps, {"accuracy": late})
+    return growing.open()
+
+
+def test_who_is_better_than_half_of_the_others_by_then_goes_on_whatever_the_model_says():
+    finished = known(ONE)
+    shown = sorted(curve[0] for curve in finished.shown_by(8).best)
+    assert decide(ONE, finished, flat_then_up(OpenCurve(ONE), 8, shown[4])).is_stop
+    assert not decide(ONE, finished, flat_then_up(OpenCurve(ONE), 8, shown[7])).is_stop
+
+
+def test_with_two_objectives_who_is_behind_few_in_both_goes_on():
+    runs = [finished_run(TWO, 0.5 + 0.03 * n, n, cost=float(n)) for n in range(1, 13)]
+    finished = FinishedCurves(read_curve(TWO, run) for run in runs)
+    among = [item.is_stop for item in verdicts(TWO, finished, 0.78, cost=11.0)]
+    behind = [item.is_stop for item in verdicts(TWO, finished, 0.55, cost=11.0)]
+    assert not any(among)  # three of twelve are better in accuracy, one of them is cheaper too
+    assert any(behind)
+
+
 def test_decisions_do_not_depend_on_the_unit_or_the_direction():
     finished, metrics = known(ONE), Metrics((hs.minimize("error"),))
     turned = [OpenCurve(metrics) for _ in range(12)]

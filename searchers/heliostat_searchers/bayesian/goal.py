@@ -45,6 +45,12 @@ BETWEEN = np.array([0.25, 0.5, 0.75])
 PROMISING = 0.8
 """Quantile of the known values that a solution still missing has to beat (SigOpt's)."""
 
+LEAP = 0.5
+"""Standardised improvement that every other proposal asks for while several places share the best value: on a
+plateau (trees, tables, rounded metrics) the model expects ripples that are not there, and never leaves them.
+50 to 60 runs, 8 seeds, median regrets without and with it: a forest's surrogate 0.025 → 0.018, a table of
+boosting runs 0.0063 → 0.0040; 0.25 and 1 did not differ beyond the spread between seeds."""
+
 BALL = 48
 """Offsets that stand for a ball in coverage: its share is known to ±7 %, and the ranking needs no more."""
 
@@ -69,7 +75,8 @@ class Goal:
     Args:
         acquisition: The function to maximise.
         effort: How hard to search for its maximum.
-        aim: ``improve``, ``feasibility`` (no feasible point is known), ``coverage`` or ``solution``.
+        aim: ``improve``, ``feasibility`` (no feasible point is known), ``coverage``, ``solution``, or
+            ``plateau`` (several places share the best value).
     """
 
     acquisition: Acquisition
@@ -104,17 +111,24 @@ def goal(models: Models, cube: Cube, spec: ExperimentSpec, turn: int, rng: np.ra
         best, apart = _solution(models, known[:, 0], spec, turn)
         terms = (LogExpectedImprovement(best), *_safety(models, m))
         return Goal(Acquisition(models.everyone, terms, (*places, *apart)), THOROUGH, "solution")
-    base: Term = LogExpectedImprovement(float(known.max())) if m == 1 else _hypervolume(models, known)
-    return Goal(Acquisition(models.everyone, (base, *_safety(models, m)), places), THOROUGH)
+    is_flat = bool(models.ties and turn % 2)
+    best = float(known.max()) + LEAP * is_flat
+    base: Term = LogExpectedImprovement(best) if m == 1 else _hypervolume(models, known)
+    aim = "plateau" if is_flat else "improve"
+    return Goal(Acquisition(models.everyone, (base, *_safety(models, m)), places), THOROUGH, aim)
 
 
-def anchors(rows: Rows, m: int) -> Array:
+def anchors(rows: Rows, m: int, models: Models, cube: Cube) -> Array:
     """Places of the best known rows, best first, ``r x d``.
 
     Best is: feasible and of the largest value, or on the front of `m` objectives; while nothing is feasible,
     closest to the limits. Without objectives the latest feasible rows: there the region is not covered yet.
+    With tasks by what is believed of full runs there, since their values are not on one scale.
     """
     values = np.column_stack([column.values for column in rows.columns])
+    if cube.has_tasks:
+        points = cube.features(rows.units)
+        values = np.column_stack([model.mean(points) for model in (*models.objectives, *models.guardrails)])
     feasible = np.flatnonzero(rows.is_feasible)
     if not len(feasible):
         limits = np.array([-np.inf if column.limit is None else column.limit for column in rows.columns])

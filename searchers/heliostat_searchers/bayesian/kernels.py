@@ -41,11 +41,14 @@ def _gaussian(squared: Array) -> tuple[Array, Array]:
     return value, value
 
 
-MATERN = Kernel("Matérn-5/2", 1e-6, _matern)
-"""``k = (1 + √5 r + 5r²/3) exp(-√5 r)``; rough enough for a low noise floor to stay well conditioned."""
+MATERN = Kernel("Matérn-5/2", 1e-8, _matern)
+"""``k = (1 + √5 r + 5r²/3) exp(-√5 r)``; rough enough for a low noise floor to stay well conditioned. With
+1e-6 a search ends less precise: 8 seeds, median regrets on Branin 2.9e-5 → 5.0e-5, Hartmann6 1.0e-4 → 1.6e-4;
+a speed reducer with eleven guardrails (4 seeds) 0.0014 → 0.011."""
 
 RBF = Kernel("RBF", 1e-4, _gaussian)
-"""``k = exp(-r²/2)``; its matrices are nearly singular, hence BoTorch's floor of 1e-4."""
+"""``k = exp(-r²/2)``; its matrices are nearly singular, hence BoTorch's floor of 1e-4.
+With 1e-6 it is believed where it should not be: Levy in ten dimensions 5.6 → 15."""
 
 
 def squared_distances(left: Array, right: Array, lengths: Array) -> Array:

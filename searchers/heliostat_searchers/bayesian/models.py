@@ -54,6 +54,8 @@ class Models:
         feasible: Features of completed rows that met all guardrails, ``s x k``; without guardrails, where
             all runs were stopped early, those of all rows.
         pending: Features of points under way, ``p x k``.
+        has_tasks: Whether the last feature says on which task.
+        ties: Other places whose one objective is exactly that of the best.
     """
 
     objectives: tuple[GP, ...]
@@ -63,6 +65,8 @@ class Models:
     safe: float
     feasible: Array
     pending: Array
+    has_tasks: bool = False
+    ties: int = 0
 
     @property
     def everyone(self) -> tuple[GP, ...]:
@@ -77,7 +81,7 @@ class Models:
     @property
     def baseline(self) -> Array:
         """Features of the points that a new one must beat: feasible ones, and pending ones believed to be."""
-        believed = np.ones(len(self.pending), dtype=bool)
+        believed = self.pending[:, -1] == 0.0 if self.has_tasks else np.ones(len(self.pending), dtype=bool)
         for model, limit in zip(self.guardrails, self.limits, strict=True):
             believed &= model.mean(self.pending) >= limit
         return np.vstack([self.feasible, self.pending[believed]]) if len(self.feasible) else self.feasible
@@ -127,8 +131,10 @@ def fitted(
         success=success,
         columns=tuple(column for column, _ in beliefs),
         safe=safe,
-        feasible=cube.features(rows.units[rows.is_feasible | _counts_all(rows, split)]),
+        feasible=cube.features(rows.units[_to_beat(rows, split)]),
         pending=np.zeros((0, cube.k)),
+        has_tasks=cube.has_tasks,
+        ties=_ties(rows, split),
     )
     return settled.with_pending(cube.features(rows.pending, rows.tasks[2]))
 
@@ -142,6 +148,24 @@ def _may_warp(column: Column, place: int, split: int, spec: ExperimentSpec) -> b
     """
     is_exact = bool(np.isnan(column.noise).all())
     return is_exact and not spec.tasks and (split == 1 or place >= split)
+
+
+def _to_beat(rows: Rows, split: int) -> NDArray[np.bool_]:
+    """Rows whose places a new one has to beat, ``n``: of full runs, as soon as there are any.
+
+    What a proxy promises is no result: were it to be beaten, nobody would run it in full.
+    """
+    feasible = rows.is_feasible | _counts_all(rows, split)
+    full = feasible & (rows.tasks[0] == 0.0)
+    return full if full.any() else feasible
+
+
+def _ties(rows: Rows, split: int) -> int:
+    counted = np.flatnonzero(_to_beat(rows, split))
+    if split != 1 or not len(counted):
+        return 0
+    values = rows.columns[0].values[counted]
+    return len(np.unique(rows.units[counted[values == values.max()]], axis=0)) - 1
 
 
 def _counts_all(rows: Rows, split: int) -> bool:

@@ -43,5 +43,5 @@ def why(models: Models, goal: Goal, point: Array, predicted: dict[str, Predictio
         beside = f"best so far {best:.4g}"
     else:
         beside = f"front of {int(is_efficient(known).sum())}"
-    aim = f"{goal.aim}, " if goal.aim == "solution" else ""
+    aim = f"{goal.aim}, " if goal.aim in ("solution", "plateau") else ""
     return f"{aim}{'exploit' if improves else 'explore'}: expects {numbers}; {beside}"

@@ -119,7 +119,7 @@ def _modelled(
     try:
         models = fitted(spec, cube, rows, history.sources, float(rng.random()))
         models = models.with_pending(_features(spec, cube, ahead)) if ahead else models
-        known = anchors(rows, len(spec.metrics.objectives))
+        known = anchors(rows, len(spec.metrics.objectives), models, cube)
         while len(proposals) < count:
             turn = len(history) + len(ahead) + len(proposals)
             found = _proposal(spec, models, cube, known, used, turn, rng)

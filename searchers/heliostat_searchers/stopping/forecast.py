@@ -13,6 +13,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
+from math import ceil
 
 import numpy as np
 from numpy.typing import NDArray
@@ -30,6 +31,10 @@ PRIOR_SHARE = 0.25
 """The residual spread is held to be this share of the targets' spread until so many runs say otherwise: five
 points on a line would else make a model sure of everything."""
 
+NEIGHBOURS, NEAR = 5, 0.2
+"""The second expert asks the fifth of the finished runs that is nearest by what had been shown, at least 5: a
+good run comes nearer to the best than a bad one ever will, on this scale by far."""
+
 BEYOND = 0.5
 """Standard deviations of a feature beyond its extremes up to which the regression is followed."""
 
@@ -41,15 +46,16 @@ DRAWS = 1024
 class Forecast:
     """Final values on their scales: what two experts say, each believed by half.
 
-    The regression is a multivariate Student t. The other expert knows no features: the run will change by
-    what one of the finished ones changed by from the same step on. Where few runs have finished, or a run is
-    unlike them, the regression is sure of what it cannot know; no chance is left only if both say so.
+    The regression is a multivariate Student t. The other expert fits nothing: the run will change by what one
+    of the finished ones that looked most like it changed by from the same step on. Where few runs have
+    finished, or a run is unlike them, the regression is sure of what it cannot know; no chance is left only
+    if both say so.
 
     Args:
         mean: Location of the regression's, ``m``.
         covariance: Its squared spread, ``m x m``.
         freedom: Its degrees of freedom.
-        others: Final values if the run changed as each of the finished ones did, ``n x m``.
+        others: Final values if the run changed as each of the finished ones nearest to it did, ``k x m``.
     """
 
     mean: Array
@@ -104,7 +110,9 @@ def _regression(seen: Array, targets: Array, own: Array, base: Array) -> Forecas
     unusual = 1.0 + float(row @ np.linalg.solve(precision, row))
     # A line is not trusted beyond what was seen: there only the uncertainty grows.
     within = np.clip(row, table.min(axis=0) - BEYOND, table.max(axis=0) + BEYOND)
-    return Forecast(base + within @ slopes, noise * unusual, n + PRIOR_RUNS - 1.0, base + targets)
+    nearest = np.argsort(np.sum((table - row) ** 2, axis=1), kind="stable")[: max(NEIGHBOURS, ceil(n * NEAR))]
+    others = base + targets[nearest]
+    return Forecast(base + within @ slopes, noise * unusual, n + PRIOR_RUNS - 1.0, others)
 
 
 def _features(shown: Shown, scales: Sequence[Scale], is_shown: NDArray[np.bool_]) -> Array:
