@@ -38,6 +38,8 @@ GROUPS_TESTED = 1000
 
 PEAK = 3.0
 """The busiest minutes of a day bring so many times its mean."""
+SIZES = [100, 1000, 10_000]
+"""Nodes of the deployments whose table SCALING.md shows."""
 TARGET = 0.7
 """Utilization above which waits grow fast; a setting is moved until all stations are below."""
 
@@ -319,6 +321,13 @@ def report(plans: Sequence[Deployment], costs: Costs) -> str:
     return "\n".join(lines)
 
 
+def written(text: str, table: str) -> str:
+    """A text whose block of plain output, its first, is this table."""
+    before, _, rest = text.partition("```text\n")
+    _, _, after = rest.partition("```\n")
+    return f"{before}```text\n{table}\n```\n{after}"
+
+
 def main() -> int:
     """The table, or the checks."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
@@ -327,13 +336,19 @@ def main() -> int:
         kind = (lambda text: text == "yes") if isinstance(value, bool) else type(value)
         parser.add_argument(f"--{name.replace('_', '-')}", type=kind, default=None, help=f"default {value}")
     parser.add_argument("--check", action="store_true", help="the model against what was seen")
+    parser.add_argument("--write", action="store_true", help="the table into SCALING.md: measured anew?")
     given = parser.parse_args()
     if given.check:
         for name, said, seen in checks():
             print(f"{name:<32} model {said:9.4g}  seen {seen:9.4g}  ratio {said / seen:.2f}")
         return 0
-    own = {name: value for name, value in vars(given).items() if name != "check" and value is not None}
-    sizes = [own.pop("nodes")] if "nodes" in own else [100, 1000, 10_000]
+    if given.write:
+        page = Path(__file__).with_name("SCALING.md")
+        table = report([replace(plan, nodes=nodes) for nodes in SIZES], read_costs())
+        page.write_text(written(page.read_text(encoding="utf-8"), table), encoding="utf-8")
+        return 0
+    own = {name: getattr(given, name) for name in vars(plan) if getattr(given, name) is not None}
+    sizes = [own.pop("nodes")] if "nodes" in own else SIZES
     print(report([replace(plan, nodes=nodes, **own) for nodes in sizes], read_costs()))
     return 0
 

@@ -77,4 +77,4 @@ def test_the_command_prints_where_each_size_saturates_first():
 def test_the_table_of_the_scale_plan_is_what_the_command_prints():
     text = SCRIPT.with_name("SCALING.md").read_text(encoding="utf-8")
     done = subprocess.run([sys.executable, str(SCRIPT)], capture_output=True, text=True, check=True)
-    assert done.stdout in text, "python cluster/simulate.py > the block of SCALING.md"
+    assert done.stdout in text, "a result it reads was taken anew: python cluster/simulate.py --write"
