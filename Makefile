@@ -26,9 +26,10 @@ test: $(READY)
 test-slow: $(READY)
 	$(PYTEST) -m slow
 
-# One at a time: each has several hosts of its own on this machine, or keeps it busy otherwise.
+# One at a time: each has several hosts of its own on this machine, or keeps it busy otherwise. What was killed when,
+# and what of it was lost, is printed.
 test-hosts: $(READY)
-	$(BIN)/python -m pytest -m hosts
+	$(BIN)/python -m pytest -m hosts -rP
 
 # Needs the build of torch for the GPU in .venv. Without a GPU each test says why it skips.
 test-gpu: $(READY)

@@ -3,6 +3,8 @@
 import subprocess
 import sys
 
+import pytest
+
 import heliostat
 
 
@@ -26,13 +28,20 @@ def test_the_names_of_the_sigopt_module_are_there():
     assert missing == []
 
 
-def test_the_command_line_starts_without_the_heavy_libraries():
-    code = (
-        "import sys, heliostat.cli.main, heliostat.cli.ls, heliostat.cli.show, heliostat.cli.best\n"
-        "heavy = {'ray', 'torch', 'botorch', 'ax', 'sklearn', 'pandas', 'plotly', 'mlflow', 'sqlalchemy'}\n"
-        "print(sorted(heavy & set(sys.modules)))"
-    )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+HEAVY = {"ray", "torch", "botorch", "ax", "sklearn", "pandas", "plotly", "mlflow", "sqlalchemy"}
+
+
+@pytest.mark.parametrize(
+    ("code", "heavy"),
+    [
+        ("import heliostat.cli.main, heliostat.cli.ls, heliostat.cli.show, heliostat.cli.best", HEAVY),
+        ("import heliostat; [getattr(heliostat, name) for name in heliostat.__all__]", HEAVY | {"scipy"}),
+    ],
+    ids=["the command line", "declaring an experiment"],
+)
+def test_heavy_libraries_are_loaded_when_they_are_needed(code, heavy):
+    shown = f"{code}\nimport sys\nprint(sorted({heavy!r} & set(sys.modules)))"
+    done = subprocess.run([sys.executable, "-c", shown], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
 
 

@@ -19,11 +19,13 @@ import argparse
 import json
 import os
 import secrets
+import socket
 import subprocess
 import sys
 import tempfile
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -47,7 +49,7 @@ WAIT = {"RAY_gcs_rpc_server_reconnect_timeout_s": "120"}
 """How long workers wait for a head node; Ray's own default is a minute."""
 
 DRIVER = """
-import sys, time
+import socket, sys, time
 from pathlib import Path
 import ray
 import heliostat as hs
@@ -56,6 +58,8 @@ from heliostat import cluster
 folder, budget, steps, step_time = Path(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3]), float(sys.argv[4])
 
 def may_begin(name):
+    if (folder / "wanted").read_text() == socket.gethostname():
+        return True
     mine = folder / "begun" / name
     if not mine.exists():
         mine.touch()
@@ -63,7 +67,7 @@ def may_begin(name):
     return order.index(mine) < int((folder / "allowed").read_text())
 
 def train(config):
-    import socket, tempfile
+    import tempfile
     from ray import tune
     begun, first = tune.get_checkpoint(), 1
     while not may_begin(str(config["x"])):
@@ -95,6 +99,25 @@ sys.exit(0 if result.is_complete else 1)
 """
 
 
+def start_redis(folder: Path) -> subprocess.Popen[bytes]:
+    """Redis on the network's own address, which has to be there before; it answers when this returns."""
+    host, _, port = STORE.partition(":")
+    command = ["redis-server", "--bind", host, "--port", port, "--requirepass", SECRET, "--save", ""]
+    told = folder / "redis.txt"
+    with told.open("wb") as output:
+        redis = subprocess.Popen([*command, "--dir", str(folder)], stdout=output)
+
+    def answers() -> bool:
+        if redis.poll() is not None:
+            sys.exit(f"redis-server ended with {redis.returncode}\n{told.read_text()}")
+        with suppress(OSError), socket.create_connection((host, int(port)), timeout=1):
+            return True
+        return False
+
+    until("an answer of redis-server", answers)
+    return redis
+
+
 class Cluster:
     """The hosts, the store of Ray's state, and the driver, which is started again when it ends early.
 
@@ -110,16 +133,13 @@ class Cluster:
         self.environment = {**token, **WAIT}
         self._stored: dict[str, str] = {}
         self._options = ["--head", "--port=6379", "--num-cpus=0", f"--system-config={HEALTH}"]
+        lay_network()
         if store == "redis":
-            host, _, port = STORE.partition(":")
-            command = ["redis-server", "--bind", host, "--port", port, "--requirepass", SECRET, "--save", ""]
-            with (folder / "redis.txt").open("wb") as output:
-                self._redis = subprocess.Popen([*command, "--dir", str(folder)], stdout=output)
+            self._redis = start_redis(folder)
             self._stored = {"RAY_REDIS_ADDRESS": STORE}
             self._options.append(f"--redis-password={SECRET}")
         else:
             self._stored = {"RAY_gcs_storage": "rocksdb", "RAY_gcs_storage_path": str(folder / "gcs")}
-        lay_network()
         self.head, *self.workers, self.client = (Host(number) for number in range(1, 6))
         self.start_head()
         for host in (*self.workers, self.client):  # one by one: Ray's own limits for a start are short
@@ -127,6 +147,7 @@ class Cluster:
         self.drivers = 0
         for name in ("begun", "where"):
             (folder / name).mkdir()
+        self.tell("wanted", "")
         self.allow(PACE)
         self.drive()
 
@@ -180,16 +201,23 @@ class Cluster:
 
     def allow(self, runs: int) -> None:
         """Let so many runs begin in all."""
-        part = self.folder / "allowed.part"
-        part.write_text(str(runs))
-        part.rename(self.folder / "allowed")
+        self.tell("allowed", str(runs))
+
+    def tell(self, name: str, text: str) -> None:
+        """Write a file that trials read, whole at once."""
+        part = self.folder / f"{name}.part"
+        part.write_text(text)
+        part.rename(self.folder / name)
 
     def await_trial(self, worker: Host) -> None:
-        """Until a trial makes a step there; others may begin meanwhile."""
+        """Until a trial makes a step there: it may begin in any case, a few others too."""
+        name = f"host{worker.number}"
         self.allow(self.ended() + PACE)
-        seen = self.folder / "where" / f"host{worker.number}"
+        self.tell("wanted", name)
+        seen = self.folder / "where" / name
         seen.unlink(missing_ok=True)
         until(f"a trial on host {worker.number}", seen.exists)
+        self.tell("wanted", "")
 
     def await_more(self, count: int = 2) -> None:
         """Until so many more runs are over, or all."""
@@ -322,6 +350,8 @@ def _state(folder: Path) -> str:
     """What tells why a wait was in vain."""
     import heliostat as hs
 
+    if not (folder / "allowed").exists():
+        return "the cluster never came up"
     log = hs.open_log(folder / "runs.db")
     runs = [f"{run.number} {run.state} attempt {run.attempt} {run.end_reason}" for run in log.runs()]
     log.close()

@@ -3,7 +3,7 @@
 import json
 import os
 import pty
-import select
+import selectors
 import signal
 import subprocess
 import sys
@@ -59,10 +59,11 @@ def start(*words, **more):
 
 def line_of(stream):
     line = b""
-    while not line.endswith(b"\n"):
-        ready, _, _ = select.select([stream], [], [], 60)
-        assert ready, f"nothing but {line} was printed in a minute"
-        line += os.read(stream.fileno(), 1)
+    with selectors.DefaultSelector() as waiting:  # plain select takes no descriptor above 1023
+        waiting.register(stream, selectors.EVENT_READ)
+        while not line.endswith(b"\n"):
+            assert waiting.select(60), f"nothing but {line} was printed in a minute"
+            line += os.read(stream.fileno(), 1)
     return line
 
 

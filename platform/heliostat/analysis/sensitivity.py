@@ -11,7 +11,6 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import qmc, spearmanr
 
 from heliostat.ports import Surrogate
 from heliostat.space import Categorical, Space, Value
@@ -48,6 +47,8 @@ class Sensitivity:
 
 def sensitivities(space: Space, surrogate: Surrogate) -> list[Sensitivity]:
     """One per modelled metric. Linear constraints are not regarded: indices need independent parameters."""
+    from scipy.stats import qmc  # takes 0.8 s, which nobody who only declares an experiment should pay
+
     count = POINTS if space.d <= 20 else POINTS // 4
     draws = qmc.Sobol(2 * space.d, scramble=True, rng=np.random.default_rng(0)).random(count)
     first, second = draws[:, : space.d], draws[:, space.d :]
@@ -97,6 +98,8 @@ def _sensitivity(
 
 
 def _direction(name: str, is_category: bool, points: Sequence[Mapping[str, Value]], values: Array) -> int:
+    from scipy.stats import spearmanr
+
     known = [
         (values_of[name], value) for values_of, value in zip(points, values, strict=True) if name in values_of
     ]

@@ -7,7 +7,6 @@ from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import ndtr
 
 from heliostat.analysis import Standing, hypervolume, non_dominated, standing
 from heliostat.convergence.record import Record, boxed
@@ -54,7 +53,7 @@ def _improvement(spec: ExperimentSpec, best: float, run: Run) -> float:
         return max(ahead, 0.0)
     far = ahead / expected.stddev
     density = math.exp(-0.5 * far * far) / math.sqrt(2 * math.pi)
-    return max(ahead * float(ndtr(far)) + expected.stddev * density, 0.0)
+    return max(ahead * _below(far) + expected.stddev * density, 0.0)
 
 
 def _volumes(spec: ExperimentSpec, known: Record, runs: Sequence[Run]) -> list[float]:
@@ -82,5 +81,10 @@ def _chance(spec: ExperimentSpec, run: Run) -> float:
     for metric in spec.metrics.guardrails:
         belief = run.predicted.get(metric.name)
         if belief is not None and metric.threshold is not None and belief.stddev > 0:
-            chance *= float(ndtr(metric.sign * (belief.mean - metric.threshold) / belief.stddev))
+            chance *= _below(metric.sign * (belief.mean - metric.threshold) / belief.stddev)
     return chance
+
+
+def _below(z: float) -> float:
+    """The standard normal distribution; SciPy's costs everyone who declares an experiment 0.2 s to import."""
+    return 0.5 * math.erfc(-z / math.sqrt(2.0))
