@@ -48,6 +48,32 @@ def test_a_page_follows_a_loop_without_losing_what_is_selected(chromium, site):
     log.close()
 
 
+def test_a_figure_whose_library_did_not_come_says_so_and_is_drawn_with_the_next_change(chromium, site):
+    log = open_log(site.log)
+    experiment = hs.Experiment(
+        "patient",
+        parameters=[hs.Double("x", -5, 5)],
+        metrics=[hs.minimize("loss")],
+        budget=8,
+        searcher="random",
+        log=log,
+    )
+    for run in experiment.loop(budget=4):
+        run.log_metric("loss", run["x"] ** 2)
+    with site.page(chromium, f"/experiments/{experiment.id}") as (page, _):
+        page.route("**/plotly*.js", lambda route: route.abort())
+        page.reload()
+        until(page, "document.body.dataset.ready === ''")
+        shown = "getComputedStyle(document.querySelector('[data-missing]'), '::before').content"
+        assert "plotly.js did not come" in page.evaluate(shown)
+        page.unroute("**/plotly*.js")
+        for run in experiment.loop(budget=8):
+            run.log_metric("loss", run["x"] ** 2)
+        until(page, "document.querySelector('#card-best-so-far [data-figure][data-drawn]') !== null")
+        assert page.locator("#card-best-so-far [data-missing]").count() == 0
+    log.close()
+
+
 def test_the_log_of_a_running_run_is_followed(chromium, site):
     log = open_log(site.log)
     now = time.time()

@@ -6,7 +6,10 @@ const early = {
       const script = document.createElement("script");
       script.src = address;
       script.onload = done;
-      script.onerror = () => failed(new Error("plotly.js did not come"));
+      script.onerror = () => {
+        this.plotly = null; // the next figure asks again
+        failed(new Error("plotly.js did not come"));
+      };
       document.head.append(script);
     });
     return this.plotly;

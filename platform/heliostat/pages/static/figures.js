@@ -77,7 +77,13 @@ async function draw(card) {
   const place = card.querySelector("[data-figure]");
   if (!place && !card.querySelector("[data-parallel]")) return;
   if (!place) { views.set(card, parallelView(card, dataOf(card))); return; }
-  await early.load(document.body.dataset.plotly);
+  try {
+    await early.load(document.body.dataset.plotly);
+  } catch (error) { // the rest of the page goes on; the card's next change asks again
+    place.dataset.missing = `Not drawn: ${error.message}. Reload the page, or wait for the next change.`;
+    return;
+  }
+  delete place.dataset.missing;
   await new Promise((done) => setTimeout(done, 0)); // people may want something before all are drawn
   views.set(card, await plotlyView(place, dataOf(card)));
   place.dataset.drawn = "";
