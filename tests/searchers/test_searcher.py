@@ -135,6 +135,19 @@ def test_a_batch_spreads_and_equals_one_by_one_with_open_runs():
     assert distances[np.triu_indices(4, 1)].min() > 1e-3
 
 
+@pytest.mark.parametrize("seed", [2, 10, 11])
+def test_open_runs_are_not_asked_for_again_where_the_model_is_nearly_sure(seed):
+    space = Space((Double("x", 0, 1), Double("y", 0, 1), Double("z", 0, 1)))
+    spec = ExperimentSpec("bowl", space, Metrics((minimize("loss"),)), budget=60)
+    draws = np.random.default_rng(seed)
+    units = np.vstack([draws.random((20, 3)), 0.2 + 0.01 * draws.standard_normal((5, 3))])
+    history = completed(spec, 25, seed=seed, places=[space.decode(unit) for unit in units])
+    batch = suggested("bayesian", spec, history, 8, seed)
+    places = np.array([space.encode(proposal.assignments) for proposal in batch])
+    distances = np.linalg.norm(places[:, None] - places[None], axis=2)
+    assert distances[np.triu_indices(8, 1)].min() >= 1e-3
+
+
 def test_the_optimum_on_a_linear_constraint_is_reached():
     space = Space(
         (Double("a", 0, 1), Double("b", 0, 1), Int("c", 0, 9)),

@@ -4,8 +4,9 @@
 and standard deviations at x (``b x m`` each for `b` points and `m` models) and returns its value (``b``) and
 its slopes in both; the chain rule through the GPs is written once. A new search mode is a new term.
 
-Base terms: :class:`LogExpectedImprovement` for one objective, :class:`.pareto.LogHypervolumeImprovement` for
-several, none while no feasible point is known (then safety alone counts: Gelbart, Snoek and Adams 2014).
+Base terms: :class:`LogExpectedImprovement` for one objective (under noise with :class:`LogAnswer`),
+:class:`.pareto.LogHypervolumeImprovement` for several, none while no feasible point is known (then safety
+alone counts: Gelbart, Snoek and Adams 2014).
 """
 
 from __future__ import annotations
@@ -58,6 +59,31 @@ class LogExpectedImprovement:
         by_mean[:, self.model] = np.exp(log_ndtr(u) - log_h) / sigma
         by_stddev[:, self.model] = np.exp(log_density(u) - log_h) / sigma
         return np.log(sigma) + log_h, by_mean, by_stddev
+
+
+@dataclass(frozen=True)
+class LogAnswer:
+    """``log(1 - σ_ε/√(σ² + σ_ε²))``: the share of an answer that is not noise.
+
+    The factor of augmented expected improvement (Huang, Allen, Notz and Zeng 2006, *Global optimization of
+    stochastic black-box systems via sequential kriging meta-models*): improvement alone asks one place again
+    and again, long after its noise hides what is left to know there.
+
+    Args:
+        noise: σ_ε², positive, in the units of the objective's model.
+        model: Column of the objective.
+    """
+
+    noise: float
+    model: int = 0
+
+    def __call__(self, mean: Array, stddev: Array) -> Worth:
+        """See :class:`Term`."""
+        sigma = stddev[:, self.model]
+        share = -np.expm1(-0.5 * np.log1p(sigma**2 / self.noise))
+        by_stddev = np.zeros_like(stddev)
+        by_stddev[:, self.model] = (1.0 - share) / share * sigma / (sigma**2 + self.noise)
+        return np.log(share), np.zeros_like(mean), by_stddev
 
 
 @dataclass(frozen=True)

@@ -50,6 +50,11 @@ RBF = Kernel("RBF", 1e-4, _gaussian)
 """``k = exp(-r²/2)``; its matrices are nearly singular, hence BoTorch's floor of 1e-4.
 With 1e-6 it is believed where it should not be: Levy in ten dimensions 5.6 → 15."""
 
+FRONT_RBF = Kernel("RBF", 1e-6, _gaussian)
+"""Beside several objectives: an end of a front is one objective's optimum, where 1e-4 hides the last percents
+(8 seeds, missing hypervolume of Branin and Currin 0.035 → 0.028, in a disk 0.0077 → 0.0068; DTLZ2, C2-DTLZ2
+and vehicle safety alike within their spread). 1e-8 does the same."""
+
 
 def squared_distances(left: Array, right: Array, lengths: Array) -> Array:
     """``r²`` between the rows of `left` (``a x k``) and `right` (``b x k``), shape ``a x b``."""

@@ -22,7 +22,7 @@ from heliostat.trial import Run
 from heliostat_searchers.bayesian.cube import Cube
 from heliostat_searchers.bayesian.fits import hyperparameters, spread_over
 from heliostat_searchers.bayesian.gp import GP, Data, Hyperparameters
-from heliostat_searchers.bayesian.kernels import MATERN, RBF, Kernel
+from heliostat_searchers.bayesian.kernels import FRONT_RBF, MATERN, RBF, Kernel
 from heliostat_searchers.bayesian.rows import Column, Rows
 from heliostat_searchers.bayesian.sources import trends
 from heliostat_searchers.bayesian.trend import NO_TREND, Trend
@@ -115,7 +115,8 @@ def fitted(
     known = trends(spec, cube, sources) if sources else {}
     split = len(spec.metrics.objectives)
     kept = kept_rows(rows, split)
-    kernels = (MATERN,) if len(failed) else (MATERN, RBF)
+    smooth = FRONT_RBF if split > 1 else RBF
+    kernels = (MATERN,) if len(failed) else (MATERN, smooth)
     may_warp = [_may_warp(column, place, split, spec) for place, column in enumerate(rows.columns)]
     beliefs = [
         _belief(

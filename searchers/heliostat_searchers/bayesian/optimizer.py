@@ -55,22 +55,30 @@ STEP = 0.08
 SWEEPS = 8
 """Most moves of the walk over discrete neighbours; it nearly always stands still after 3."""
 
+TWIN = 1e-3
+"""Distance in the unit cube below which a point asks again what an open run is about to answer. A model that
+is nearly sure still expects a gain there, of a millionth, and would let several workers refine one place."""
+
 
 def best_point(
     acquisition: Acquisition,
     cube: Cube,
     known: Array,
     used: set[Key],
+    pending: Array,
     effort: Effort,
     rng: np.random.Generator,
 ) -> dict[str, Value] | None:
     """The most valuable new assignments; None if none was found.
+
+    Small finite spaces aside, they keep :data:`TWIN` from open runs.
 
     Args:
         acquisition: What to maximise.
         cube: Where.
         known: Places of the best known points, best first, ``r x d``.
         used: Keys to avoid.
+        pending: Features of open runs, ``p x k``.
         effort: How hard to search.
         rng: Source of the random points.
     """
@@ -86,7 +94,13 @@ def best_point(
     ranked = acquisition.values(cube.features(cube.encoded(finalists)))
     best = (finalists[place] for place in np.argsort(-ranked, kind="stable"))
     others = (cube.space.decode(raw[place]) for place in order)
-    return next((found for found in chain(best, others) if key(found) not in used), None)
+    new = (found for found in chain(best, others) if key(found) not in used)
+    return next((found for found in new if not _is_twin(cube, found, pending)), None)
+
+
+def _is_twin(cube: Cube, values: dict[str, Value], pending: Array) -> bool:
+    away = np.linalg.norm(pending - cube.features(cube.encoded([values])), axis=1)
+    return bool(np.any(away < TWIN))
 
 
 def _best_of_all(acquisition: Acquisition, cube: Cube, used: set[Key]) -> dict[str, Value] | None:
