@@ -46,12 +46,14 @@ class Lanes:
     async def _drive(self, experiment: int, lane: _Lane) -> None:
         while batch := [item for item in lane.waiting if not item[1].done()]:  # without those who gave up
             lane.waiting.clear()
-            answers: Sequence[Answer | Exception]
+            futures = [future for _, future in batch]
+            answered: Sequence[tuple[asyncio.Future[Answer], Answer | Exception]]
             try:
                 answers = await self._call(experiment, [ask for ask, _ in batch])
+                answered = list(zip(futures, answers, strict=True))
             except Exception as error:
-                answers = [error] * len(batch)
-            for (_, future), answer in zip(batch, answers, strict=True):
+                answered = [(future, error) for future in futures]
+            for future, answer in answered:
                 if future.done():
                     continue
                 if isinstance(answer, Exception):

@@ -119,7 +119,8 @@ def judged(
         return Decision(False, chance=chance)
     is_unsafe = bool(len(metrics.guardrails)) and float(met.mean(axis=0).min()) < min(risk, SAFE)
     basis = f"by the curves of {len(known)} finished runs"
-    why = _why(metrics, scaling, expected, finals, met, risk)
+    worst = int(met.mean(axis=0).argmin()) if is_unsafe else None
+    why = _why(metrics, scaling, expected, finals, worst)
     reason = f"early-stopped at step {present.step}: {why} (P = {chance:.2g}, {basis})"
     return Decision(True, reason, chance, is_unsafe=is_unsafe)
 
@@ -174,16 +175,14 @@ def _why(
     scaling: Sequence[Scale],
     expected: Forecast,
     finals: Array,
-    met: NDArray[np.bool_],
-    risk: float,
+    broken: int | None,
 ) -> str:
+    """Words for a stop, by the guardrail that is surely `broken` or else by the objectives."""
     first = len(metrics.objectives)
-    chances = met.mean(axis=0)
-    if len(chances) and chances.min() < min(risk, SAFE):
-        worst = int(chances.argmin())
-        metric = metrics.guardrails[worst]
+    if broken is not None:
+        metric = metrics.guardrails[broken]
         side = "<=" if metric.sign < 0 else ">="
-        ends = _end(metric, scaling[first + worst], expected, first + worst)
+        ends = _end(metric, scaling[first + broken], expected, first + broken)
         return f"{ends}, over the guardrail {metric.name} {side} {metric.threshold:g}"
     ends = " and ".join(
         _end(metric, scaling[place], expected, place) for place, metric in enumerate(metrics.objectives)
