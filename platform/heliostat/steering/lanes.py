@@ -50,6 +50,8 @@ class Lanes:
             answered: Sequence[tuple[asyncio.Future[Answer], Answer | Exception]]
             try:
                 answers = await self._call(experiment, [ask for ask, _ in batch])
+                if len(answers) != len(batch):
+                    raise RuntimeError(f"{len(batch)} askings got {len(answers)} answers")
                 answered = list(zip(futures, answers, strict=True))
             except Exception as error:
                 answered = [(future, error) for future in futures]

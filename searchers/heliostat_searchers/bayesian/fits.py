@@ -60,7 +60,8 @@ class Question:
         self.owners = owners
         self.kernels = kernels
         parts = (data.points, data.values, data.noise, data.basis, owners)
-        self._same = (tuple(kernel.name for kernel in kernels), b"|".join(part.tobytes() for part in parts))
+        families = tuple((kernel.name, kernel.floor) for kernel in kernels)
+        self._same = (families, b"|".join(part.tobytes() for part in parts))
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Question) and self._same == other._same

@@ -21,7 +21,7 @@ from heliostat.experiment import ExperimentSpec
 from heliostat.trial import Run
 from heliostat_searchers.bayesian.cube import Cube
 from heliostat_searchers.bayesian.fits import hyperparameters, spread_over
-from heliostat_searchers.bayesian.gp import GP, Data, Hyperparameters
+from heliostat_searchers.bayesian.gp import GP, Data, Hyperparameters, noise_of
 from heliostat_searchers.bayesian.kernels import FRONT_RBF, MATERN, RBF, Kernel
 from heliostat_searchers.bayesian.rows import Column, Rows
 from heliostat_searchers.bayesian.sources import trends
@@ -56,6 +56,7 @@ class Models:
         pending: Features of points under way, ``p x k``.
         has_tasks: Whether the last feature says on which task.
         ties: Other places whose one objective is exactly that of the best.
+        measured: Rows of each objective's data that are results; believers follow them.
     """
 
     objectives: tuple[GP, ...]
@@ -67,11 +68,22 @@ class Models:
     pending: Array
     has_tasks: bool = False
     ties: int = 0
+    measured: int = 0
 
     @property
     def everyone(self) -> tuple[GP, ...]:
         """All models, in the order of the terms' columns."""
         return (*self.objectives, *self.guardrails, *(() if self.success is None else (self.success,)))
+
+    @property
+    def noise(self) -> float:
+        """Noise variance of a result of the first objective: the median over (full) runs, told or learned."""
+        model = self.objectives[0]
+        noise = noise_of(model.data, model.hyper.noise, model.hyper.kernel)[: self.measured]
+        if self.has_tasks:
+            full = model.data.points[: self.measured, -1] == 0.0
+            noise = noise[full] if full.any() else noise
+        return float(np.median(noise))
 
     @property
     def limits(self) -> tuple[float, ...]:
@@ -136,6 +148,7 @@ def fitted(
         pending=np.zeros((0, cube.k)),
         has_tasks=cube.has_tasks,
         ties=_ties(rows, split),
+        measured=len(kept),
     )
     return settled.with_pending(cube.features(rows.pending, rows.tasks[2]))
 

@@ -8,6 +8,7 @@ Letters: ``b`` points, ``d`` dimensions, ``k`` feature columns.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from itertools import chain
 
@@ -71,7 +72,7 @@ def best_point(
 ) -> dict[str, Value] | None:
     """The most valuable new assignments; None if none was found.
 
-    Small finite spaces aside, they keep :data:`TWIN` from open runs.
+    They keep :data:`TWIN` from open runs, but for spaces that are enumerated or too full of them.
 
     Args:
         acquisition: What to maximise.
@@ -94,13 +95,27 @@ def best_point(
     ranked = acquisition.values(cube.features(cube.encoded(finalists)))
     best = (finalists[place] for place in np.argsort(-ranked, kind="stable"))
     others = (cube.space.decode(raw[place]) for place in order)
-    new = (found for found in chain(best, others) if key(found) not in used)
-    return next((found for found in new if not _is_twin(cube, found, pending)), None)
+    return _first_apart(cube, chain(best, others), used, pending)
+
+
+def _first_apart(
+    cube: Cube, ranked: Iterable[dict[str, Value]], used: set[Key], pending: Array
+) -> dict[str, Value] | None:
+    """The first new assignments that are no twin of an open run; the first new ones if all are."""
+    twin = None
+    for values in ranked:
+        if key(values) not in used:
+            if not _is_twin(cube, values, pending):
+                return values
+            twin = twin or values
+    return twin
 
 
 def _is_twin(cube: Cube, values: dict[str, Value], pending: Array) -> bool:
-    away = np.linalg.norm(pending - cube.features(cube.encoded([values])), axis=1)
-    return bool(np.any(away < TWIN))
+    """Whether an open run, on any task, lies within :data:`TWIN`."""
+    away = pending - cube.features(cube.encoded([values]))
+    away = away[:, : away.shape[1] - cube.has_tasks]
+    return bool(np.any(np.linalg.norm(away, axis=1) < TWIN))
 
 
 def _best_of_all(acquisition: Acquisition, cube: Cube, used: set[Key]) -> dict[str, Value] | None:

@@ -117,10 +117,11 @@ def judged(
     chance = float(np.mean(met.all(axis=1) & useful))
     if chance >= risk:
         return Decision(False, chance=chance)
-    is_unsafe = bool(len(metrics.guardrails)) and float(met.mean(axis=0).min()) < min(risk, SAFE)
+    kept = met.mean(axis=0)
+    is_unsafe = bool(len(kept)) and float(kept.min()) < min(risk, SAFE)
     basis = f"by the curves of {len(known)} finished runs"
-    worst = int(met.mean(axis=0).argmin()) if is_unsafe else None
-    why = _why(metrics, scaling, expected, finals, worst)
+    broken = int(kept.argmin()) if is_unsafe else None
+    why = _why(metrics, scaling, expected, finals, broken)
     reason = f"early-stopped at step {present.step}: {why} (P = {chance:.2g}, {basis})"
     return Decision(True, reason, chance, is_unsafe=is_unsafe)
 
@@ -177,7 +178,7 @@ def _why(
     finals: Array,
     broken: int | None,
 ) -> str:
-    """Words for a stop, by the guardrail that is surely `broken` or else by the objectives."""
+    """Words for a stop: of the guardrail that is surely `broken`, by its place, or else of the objectives."""
     first = len(metrics.objectives)
     if broken is not None:
         metric = metrics.guardrails[broken]

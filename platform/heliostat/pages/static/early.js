@@ -5,11 +5,13 @@ const early = {
     this.plotly ??= new Promise((done, failed) => {
       const script = document.createElement("script");
       script.src = address;
-      script.onload = done;
-      script.onerror = () => {
-        this.plotly = null; // the next figure asks again
+      const missing = () => {
+        this.plotly = null; // who needs it next asks again
+        script.remove();
         failed(new Error("plotly.js did not come"));
       };
+      script.onload = () => (window.Plotly ? done() : missing()); // a proxy may answer with a page of its own
+      script.onerror = missing;
       document.head.append(script);
     });
     return this.plotly;

@@ -73,17 +73,25 @@ function parallelView(card, figure) {
   return { mark() {}, update: view.update };
 }
 
+// Those of the cards that plotly.js can draw now: all, or, where it did not come, none. Each then says so, the
+// page goes on, and what changes next asks again.
+async function drawable(cards) {
+  const places = cards.map((card) => card.querySelector("[data-figure]"));
+  try {
+    await early.load(document.body.dataset.plotly);
+  } catch (error) {
+    for (const place of places) place.dataset.missing = `Not drawn: ${error.message}. Reload the page to try again.`;
+    return [];
+  }
+  for (const place of places) delete place.dataset.missing;
+  return cards;
+}
+
 async function draw(card) {
   const place = card.querySelector("[data-figure]");
   if (!place && !card.querySelector("[data-parallel]")) return;
   if (!place) { views.set(card, parallelView(card, dataOf(card))); return; }
-  try {
-    await early.load(document.body.dataset.plotly);
-  } catch (error) { // the rest of the page goes on; the card's next change asks again
-    place.dataset.missing = `Not drawn: ${error.message}. Reload the page, or wait for the next change.`;
-    return;
-  }
-  delete place.dataset.missing;
+  if (!(await drawable([card])).length) return;
   await new Promise((done) => setTimeout(done, 0)); // people may want something before all are drawn
   views.set(card, await plotlyView(place, dataOf(card)));
   place.dataset.drawn = "";
@@ -92,8 +100,10 @@ async function draw(card) {
 export async function drawAll(root) {
   const cards = [...root.querySelectorAll("[data-cards] .card")].filter((card) => !views.has(card));
   for (const card of cards.filter((item) => item.querySelector("[data-parallel]"))) await draw(card);
-  if (cards.some((card) => card.querySelector("[data-figure]"))) await painted();
-  for (const card of cards.filter((item) => item.querySelector("[data-figure]"))) await draw(card);
+  const plots = cards.filter((item) => item.querySelector("[data-figure]"));
+  if (!plots.length) return;
+  await painted();
+  for (const card of await drawable(plots)) await draw(card);
 }
 
 // A newer card: its words are replaced, its figure stays where it is and gets the newer data.
