@@ -11,9 +11,10 @@ from heliostat_searchers.bayesian.acquisition import (
     LogProbability,
     log_improvement,
 )
+from heliostat_searchers.bayesian.fits import hyperparameters
 from heliostat_searchers.bayesian.fitting import Priors, fit, log_posterior
 from heliostat_searchers.bayesian.gp import GP, Data, Hyperparameters
-from heliostat_searchers.bayesian.kernels import MATERN, RBF, Kernel
+from heliostat_searchers.bayesian.kernels import FRONT_RBF, MATERN, RBF, Kernel
 from heliostat_searchers.bayesian.pareto import LogHypervolumeImprovement, reference_point
 from heliostat_searchers.quiet import quiet
 
@@ -58,6 +59,12 @@ def test_gradients_of_the_posterior(kernel):
     for place, slope in enumerate((mean_slope, variance_slope)):
         numeric = approx_fprime(point[0], lambda x, place=place: model.at(x[None])[place][0], 1e-6)
         np.testing.assert_allclose(slope[0], numeric, atol=2e-5)
+
+
+def test_a_remembered_fit_is_one_of_the_same_kernels():
+    data, owners = some_data(), np.arange(4)
+    found = [hyperparameters(data, owners, (kernel,)).kernel for kernel in (RBF, FRONT_RBF, RBF)]
+    assert found == [RBF, FRONT_RBF, RBF]
 
 
 def test_gradient_of_the_acquisition():

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from heliostat.errors import InvalidValue, Unsupported
-from heliostat.experiment import ExperimentSpec
+from heliostat.experiment import ExperimentSpec, Task
 from heliostat.metrics import Metrics, guardrail, minimize
 from heliostat.registry import make_searcher
 from heliostat.space import Double, Int, LinearConstraint, Space
@@ -130,22 +130,50 @@ def test_a_batch_spreads_and_equals_one_by_one_with_open_runs():
     spec = ZOO["one objective"]
     history = completed(spec, 15, seed=0)
     proposals = suggested("bayesian", spec, history, 4)
-    places = np.array([spec.space.encode(proposal.assignments) for proposal in proposals])
-    distances = np.linalg.norm(places[:, None] - places[None], axis=2)
-    assert distances[np.triu_indices(4, 1)].min() > 1e-3
+    assert least_distance(spec, proposals) > 1e-3
+
+
+def valley(*, seed, tasks=()):
+    """Runs of a bowl of which some lie close to its end, so that the model is nearly sure there."""
+    space = Space((Double("x", 0, 1), Double("y", 0, 1), Double("z", 0, 1)))
+    spec = ExperimentSpec("bowl", space, Metrics((minimize("loss"),)), budget=60, tasks=tasks)
+    draws = np.random.default_rng(seed)
+    units = np.vstack([draws.random((20, 3)), 0.2 + 0.01 * draws.standard_normal((5, 3))])
+    return spec, completed(spec, 25, seed=seed, places=[space.decode(unit) for unit in units])
 
 
 @pytest.mark.parametrize("seed", [2, 10, 11])
 def test_open_runs_are_not_asked_for_again_where_the_model_is_nearly_sure(seed):
-    space = Space((Double("x", 0, 1), Double("y", 0, 1), Double("z", 0, 1)))
-    spec = ExperimentSpec("bowl", space, Metrics((minimize("loss"),)), budget=60)
-    draws = np.random.default_rng(seed)
-    units = np.vstack([draws.random((20, 3)), 0.2 + 0.01 * draws.standard_normal((5, 3))])
-    history = completed(spec, 25, seed=seed, places=[space.decode(unit) for unit in units])
-    batch = suggested("bayesian", spec, history, 8, seed)
-    places = np.array([space.encode(proposal.assignments) for proposal in batch])
+    spec, history = valley(seed=seed)
+    batch = suggested("bayesian", spec, history, 4, seed)
+    batch += suggested("bayesian", spec, opened(batch, history), 4, seed + 1)
+    assert not [item.why for item in batch if "nothing new" in item.why]
+    assert least_distance(spec, batch) >= 1e-3
+
+
+def test_an_open_run_on_a_cheap_task_is_as_open_as_any():
+    spec, history = valley(seed=2, tasks=(Task("draft", 0.1), Task("full", 1.0)))
+    history = History(tuple(replace(run, task="full") for run in history.runs))
+    (first,) = suggested("bayesian", spec, history)
+    started = Run(assignments=first.assignments, task="draft")
+    (second,) = suggested("bayesian", spec, History((*history.runs, started)))
+    assert least_distance(spec, [first, second]) >= 1e-3
+
+
+def test_a_space_full_of_open_runs_still_gets_the_models_places():
+    space = Space(
+        (Double("x", 0, 1), Double("y", 0, 1)),
+        linear_constraints=(LinearConstraint("greater_than", 1.9995, (("x", 1), ("y", 1))),),
+    )
+    spec = ExperimentSpec("corner", space, Metrics((minimize("loss"),)), budget=60)
+    reasons = [item.why for item in suggested("bayesian", spec, completed(spec, 8, seed=0), 6)]
+    assert not [reason for reason in reasons if "nothing new" in reason]
+
+
+def least_distance(spec, proposals):
+    places = np.array([spec.space.encode(proposal.assignments) for proposal in proposals])
     distances = np.linalg.norm(places[:, None] - places[None], axis=2)
-    assert distances[np.triu_indices(8, 1)].min() >= 1e-3
+    return distances[np.triu_indices(len(places), 1)].min()
 
 
 def test_the_optimum_on_a_linear_constraint_is_reached():
