@@ -18,10 +18,10 @@ from heliostat.writes import CreateRun, FinishRun, LogText, StartRun
 pytestmark = pytest.mark.browser
 
 
-def test_a_page_follows_a_loop_without_losing_what_is_selected(chromium, site):
-    log = open_log(site.log)
+def begun(name, log):
+    """An experiment of eight runs that has had three."""
     experiment = hs.Experiment(
-        "followed",
+        name,
         parameters=[hs.Double("x", -5, 5)],
         metrics=[hs.minimize("loss")],
         budget=8,
@@ -29,14 +29,23 @@ def test_a_page_follows_a_loop_without_losing_what_is_selected(chromium, site):
         searcher="random",
         log=log,
     )
-    for run in experiment.loop(budget=3):
+    go_on(experiment, 3)
+    return experiment
+
+
+def go_on(experiment, count):
+    for run in experiment.loop(budget=count):
         run.log_metric("loss", run["x"] ** 2)
+
+
+def test_a_page_follows_a_loop_without_losing_what_is_selected(chromium, site):
+    log = open_log(site.log)
+    experiment = begun("followed", log)
     with site.page(chromium, f"/experiments/{experiment.id}") as (page, watch):
         page.wait_for_selector("[data-figure][data-drawn]")
         page.locator("[data-select]").nth(1).check()
         page.evaluate("document.querySelector('#card-best-so-far [data-figure]').stays = true")
-        for run in experiment.loop(budget=8):
-            run.log_metric("loss", run["x"] ** 2)
+        go_on(experiment, 8)
         until(page, "document.querySelector('.states').textContent.startsWith('8 runs')")
         until(page, "document.querySelectorAll('tr[data-id]').length === 8")
         assert page.evaluate("document.querySelector('#card-best-so-far [data-figure]').stays")
@@ -50,16 +59,7 @@ def test_a_page_follows_a_loop_without_losing_what_is_selected(chromium, site):
 
 def test_a_figure_whose_library_did_not_come_says_so_and_is_drawn_with_the_next_change(chromium, site):
     log = open_log(site.log)
-    experiment = hs.Experiment(
-        "patient",
-        parameters=[hs.Double("x", -5, 5)],
-        metrics=[hs.minimize("loss")],
-        budget=8,
-        searcher="random",
-        log=log,
-    )
-    for run in experiment.loop(budget=4):
-        run.log_metric("loss", run["x"] ** 2)
+    experiment = begun("patient", log)
     with site.page(chromium, f"/experiments/{experiment.id}") as (page, _):
         page.route("**/plotly*.js", lambda route: route.abort())
         page.reload()
@@ -67,8 +67,7 @@ def test_a_figure_whose_library_did_not_come_says_so_and_is_drawn_with_the_next_
         shown = "getComputedStyle(document.querySelector('[data-missing]'), '::before').content"
         assert "plotly.js did not come" in page.evaluate(shown)
         page.unroute("**/plotly*.js")
-        for run in experiment.loop(budget=8):
-            run.log_metric("loss", run["x"] ** 2)
+        go_on(experiment, 8)
         until(page, "document.querySelector('#card-best-so-far [data-figure][data-drawn]') !== null")
         assert page.locator("#card-best-so-far [data-missing]").count() == 0
     log.close()
