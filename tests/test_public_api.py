@@ -35,7 +35,7 @@ HEAVY = {"ray", "torch", "botorch", "ax", "sklearn", "pandas", "plotly", "mlflow
     ("code", "heavy"),
     [
         ("import heliostat.cli.main, heliostat.cli.ls, heliostat.cli.show, heliostat.cli.best", HEAVY),
-        ("import heliostat; [getattr(heliostat, name) for name in heliostat.__all__]", HEAVY | {"scipy"}),
+        ("import heliostat; [getattr(heliostat, name) for name in heliostat.__all__]", HEAVY | {"scipy", "httpx2"}),
     ],
     ids=["the command line", "declaring an experiment"],
 )
@@ -43,6 +43,18 @@ def test_heavy_libraries_are_loaded_when_they_are_needed(code, heavy):
     shown = f"{code}\nimport sys\nprint(sorted({heavy!r} & set(sys.modules)))"
     done = subprocess.run([sys.executable, "-c", shown], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+def test_every_name_can_be_imported_without_the_extras():
+    code = (
+        "import sys; sys.modules['httpx2'] = None\n"
+        "from heliostat import *\n"
+        "try: connect('http://localhost:1', 'a token')\n"
+        "except Exception as error: print(error)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert "the client needs httpx2" in done.stdout
+    assert "pip install 'heliostat[client]'" in done.stdout
 
 
 def test_importing_heliostat_loads_nothing_else():

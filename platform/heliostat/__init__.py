@@ -16,7 +16,7 @@ if TYPE_CHECKING:
         unarchive_experiment,
     )
     from heliostat.metrics import guardrail, maximize, minimize, store
-    from heliostat.notebook import compare
+    from heliostat.notebook.comparison import compare
     from heliostat.registry import open_log
     from heliostat.space import Beta, Categorical, Conditional, Double, Int, LinearConstraint, Normal
     from heliostat.sweep import sweep
@@ -118,7 +118,7 @@ _NAMES = {
         "unarchive_experiment",
     ),
     "heliostat.metrics": ("guardrail", "maximize", "minimize", "store"),
-    "heliostat.notebook": ("compare",),
+    "heliostat.notebook.comparison": ("compare",),
     "heliostat.registry": ("open_log",),
     "heliostat.space": ("Beta", "Categorical", "Conditional", "Double", "Int", "LinearConstraint", "Normal"),
     "heliostat.sweep": ("sweep",),

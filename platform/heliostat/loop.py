@@ -348,7 +348,7 @@ class Experiment:
         return known
 
     def _repr_html_(self) -> str:
-        from heliostat.notebook import experiment_html
+        from heliostat.notebook.experiments import experiment_html
 
         return experiment_html(self.spec, self.log.runs(self.id))
 

@@ -192,7 +192,7 @@ class Run:
         return f"run {self.number} ({self.state}): {values or 'no values'} with {given}"
 
     def _repr_html_(self) -> str:
-        from heliostat.notebook import run_html
+        from heliostat.notebook.runs import run_html
 
         return run_html(self)
 

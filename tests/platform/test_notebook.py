@@ -7,7 +7,7 @@ import pytest
 
 import heliostat as hs
 from heliostat.errors import InvalidValue
-from heliostat.notebook import experiment_html
+from heliostat.notebook.experiments import experiment_html
 from heliostat.testing.degenerate import CASES
 from heliostat.testing.synthetic import INJECTION, single_spec, vision_runs
 from heliostat.trial import LateMeasurement, Measurement, Run

@@ -3,17 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import importlib
 import random
 import time
 from typing import Any, TypeVar
 
 from heliostat.client.calls import Call
 from heliostat.errors import Conflict, HeliostatError, InvalidValue, NotFound, StorageError
-
-try:
-    import httpx2
-except ImportError as error:  # an extra
-    raise NotFound("the client needs httpx2", remedy="pip install 'heliostat[client]'") from error
 
 Result = TypeVar("Result")
 
@@ -74,7 +70,8 @@ class Line:
     """
 
     def __init__(self, url: str, token: str, patience: float = PATIENCE) -> None:
-        self._client = httpx2.Client(**_options(url, token))
+        self._http = _http()
+        self._client = self._http.Client(**_options(url, token))
         self._patience = patience
 
     def do(self, call: Call[Result]) -> Result:
@@ -90,7 +87,7 @@ class Line:
                 response = self._client.request(call.method, f"/v1{call.path}", **_sent(call))
                 if not _passes(response):
                     return _read(call, response)
-            except httpx2.TransportError as broken:
+            except self._http.TransportError as broken:
                 error = broken
             seconds = waits.next(response)
             if seconds is None:
@@ -106,7 +103,8 @@ class AsyncLine:
     """The same for event loops; see :class:`Line`."""
 
     def __init__(self, url: str, token: str, patience: float = PATIENCE) -> None:
-        self._client = httpx2.AsyncClient(**_options(url, token))
+        self._http = _http()
+        self._client = self._http.AsyncClient(**_options(url, token))
         self._patience = patience
 
     async def do(self, call: Call[Result]) -> Result:
@@ -118,7 +116,7 @@ class AsyncLine:
                 response = await self._client.request(call.method, f"/v1{call.path}", **_sent(call))
                 if not _passes(response):
                     return _read(call, response)
-            except httpx2.TransportError as broken:
+            except self._http.TransportError as broken:
                 error = broken
             seconds = waits.next(response)
             if seconds is None:
@@ -128,6 +126,14 @@ class AsyncLine:
     async def close(self) -> None:
         """End the connection."""
         await self._client.aclose()
+
+
+def _http() -> Any:
+    """The library, of an extra: without it every public name can still be imported."""
+    try:
+        return importlib.import_module("httpx2")
+    except ImportError as error:
+        raise NotFound("the client needs httpx2", remedy="pip install 'heliostat[client]'") from error
 
 
 def _options(url: str, token: str) -> dict[str, Any]:

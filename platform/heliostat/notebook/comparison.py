@@ -5,11 +5,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from typing import TYPE_CHECKING
 
 from heliostat.errors import InvalidValue
-from heliostat.notebook.markup import heading, table, text
-from heliostat.report.comparison import LEAST, MOST, Compared, Sides, comparison
 from heliostat.trial import Run
+
+if TYPE_CHECKING:
+    from heliostat.report.comparison import Compared, Sides
+
+# Reports and figures are imported where they are used: ``from heliostat import *`` needs none of them.
 
 
 @dataclass(frozen=True)
@@ -23,6 +27,8 @@ class Comparison:
     runs: tuple[Run, ...]
 
     def __post_init__(self) -> None:
+        from heliostat.report.comparison import LEAST, MOST
+
         if not LEAST <= len(self.runs) <= MOST:
             rule = f"compares {LEAST} to {MOST} runs"
             raise InvalidValue("compare", rule, given=len(self.runs), remedy="Choose some of them.")
@@ -56,12 +62,16 @@ class Comparison:
         return "\n".join([*(line.rstrip() for line in lines), *([self._sameness] if self.same else [])])
 
     def _repr_html_(self) -> str:
+        from heliostat.notebook.markup import heading, table, text
+
         rows = [[text(cell) for cell in row] for row in (*self.metrics, *self.differing)]
         note = f"<p>{text(self._sameness)}</p>" if self.same else ""
         return f"{heading('Comparison')}{table(('', *self.heads), rows)}{note}"
 
     @cached_property
     def _sides(self) -> Sides:
+        from heliostat.report.comparison import comparison
+
         return comparison(self.runs, {})
 
     @property
