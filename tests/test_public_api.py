@@ -35,7 +35,10 @@ HEAVY = {"ray", "torch", "botorch", "ax", "sklearn", "pandas", "plotly", "mlflow
     ("code", "heavy"),
     [
         ("import heliostat.cli.main, heliostat.cli.ls, heliostat.cli.show, heliostat.cli.best", HEAVY),
-        ("import heliostat; [getattr(heliostat, name) for name in heliostat.__all__]", HEAVY | {"scipy", "httpx2"}),
+        (
+            "import heliostat; [getattr(heliostat, name) for name in heliostat.__all__]",
+            HEAVY | {"scipy", "httpx2"},
+        ),
     ],
     ids=["the command line", "declaring an experiment"],
 )

@@ -59,6 +59,19 @@ class Searcher(Protocol):
 
 
 @runtime_checkable
+class Checker(Protocol):
+    """What a searcher may be beside: one that cannot run every experiment that its capabilities allow."""
+
+    def check(self, spec: ExperimentSpec) -> None:
+        """Refuse, when an experiment is created or changed, what :meth:`Searcher.suggest` could not do.
+
+        Raises:
+            InvalidValue: Or ``Unsupported``, with what to declare instead.
+        """
+        ...
+
+
+@runtime_checkable
 class Recommender(Protocol):
     """What a searcher may be beside: one that says which point it believes to be the best.
 

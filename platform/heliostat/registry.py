@@ -11,7 +11,7 @@ from typing import Any, cast
 
 from heliostat.errors import InvalidValue, NotFound, Unsupported
 from heliostat.experiment import ExperimentSpec
-from heliostat.ports import CAPABILITIES, RunLog, Searcher
+from heliostat.ports import CAPABILITIES, Checker, RunLog, Searcher
 
 SEARCHERS = "heliostat.searchers"
 LOGS = "heliostat.logs"
@@ -58,6 +58,7 @@ def check_supported(spec: ExperimentSpec) -> None:
 
     Raises:
         Unsupported: Names each missing capability, or the package that the searcher needs.
+        InvalidValue: The searcher needs another declaration, such as a grid.
     """
     searcher = make_searcher(spec.searcher)
     missing = sorted(spec.needs - searcher.capabilities)
@@ -66,6 +67,8 @@ def check_supported(spec: ExperimentSpec) -> None:
         able = [other for other in names(SEARCHERS) if spec.needs <= load(SEARCHERS, other).capabilities]
         remedy = f"Use searcher={' or '.join(map(repr, able))}." if able else "Drop that part."
         raise Unsupported(f"searcher {spec.searcher!r} does not support {what}", remedy=remedy)
+    if isinstance(searcher, Checker):
+        searcher.check(spec)
 
 
 def open_log(url: str | Path | None = None) -> RunLog:

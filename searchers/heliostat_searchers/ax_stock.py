@@ -44,6 +44,10 @@ class AxSearcher:
         {"multimetric", "guardrails", "conditionals", "linear_constraints"}
     )
 
+    def check(self, spec: ExperimentSpec) -> None:
+        """Refuse a space that Ax's client cannot express; see :class:`heliostat.ports.Checker`."""
+        refuse_inexpressible(spec)
+
     def suggest(
         self, spec: ExperimentSpec, history: History, count: int, rng: np.random.Generator
     ) -> Sequence[Proposal]:

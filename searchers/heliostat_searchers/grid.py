@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 from heliostat.experiment import ExperimentSpec
 from heliostat.space import Space, Value
+from heliostat.space.space import values_of
 from heliostat.trial import History, Proposal
 from heliostat_searchers.novelty import Key, key, taken, untried
 from heliostat_searchers.random import MODEL_FREE
@@ -21,6 +22,11 @@ class GridSearcher:
 
     is_instant = True
     capabilities: ClassVar[frozenset[str]] = MODEL_FREE
+
+    def check(self, spec: ExperimentSpec) -> None:
+        """Refuse a continuum; see :class:`heliostat.ports.Checker`."""
+        for item in spec.space.dimensions:
+            values_of(item)
 
     def suggest(
         self, spec: ExperimentSpec, history: History, count: int, rng: np.random.Generator

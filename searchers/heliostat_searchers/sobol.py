@@ -1,4 +1,7 @@
-"""One scrambled Sobol sequence per experiment (Owen 1998): even cover, whatever the number of runs.
+"""One scrambled Sobol sequence per experiment: even cover, whatever the number of runs (Sobol' 1967).
+
+SciPy scrambles by random linear matrices and a digital shift (Matoušek 1998, *On the L2-discrepancy for
+anchored boxes*).
 
 The scramble comes from the experiment's seed and the place in the sequence from the number of runs, so the
 suggestions of all calls form one sequence, after a restart too.
@@ -69,7 +72,7 @@ def units(d: int, seed: int, start: int) -> Iterator[np.ndarray]:
         yield from _block(d, seed, number)[left if number == begun else 0 :]
 
 
-@lru_cache(maxsize=64)
+@lru_cache(maxsize=64)  # 1,024 points, of the few experiments that share the process
 def _block(d: int, seed: int, number: int) -> np.ndarray:
     """A block of the sequence, shape ``BLOCK × d``. To begin a sequence costs far more than its points."""
     import numpy as np

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from heliostat.errors import InvalidValue
 from heliostat.experiment import ExperimentSpec, Task
 from heliostat.metrics import Metrics, guardrail, maximize, minimize, store
 from heliostat.registry import make_searcher
@@ -25,7 +26,7 @@ SWITCHED_OFF = (State.LOST, State.CANCELLED)
 
 @st.composite
 def metrics(draw):
-    count = draw(st.integers(0, 3))
+    count = draw(st.integers(0, 4))
     objectives = [draw(st.sampled_from([minimize, maximize]))(f"o{place}") for place in range(count)]
     if count > 1 and draw(st.booleans()):
         objectives[0] = replace(objectives[0], threshold=draw(st.sampled_from([-1e3, -0.2, 0.5, 1e3])))
@@ -97,11 +98,53 @@ def reported(spec, runs, rng):
     """What a user reports without a suggestion: a point of theirs, or one that is known already."""
     known = runs[int(rng.integers(len(runs)))].assignments if runs and rng.random() < 0.6 else None
     assignments = known or sample(spec.space, rng, 1)[0]
+    if rng.random() < 0.3:
+        assignments = outside(spec, assignments, rng)
     task = str(rng.choice([item.name for item in spec.tasks])) if spec.tasks else None
     mine = Run(
         number=len(runs) + 1, id=len(runs) + 1, assignments=dict(assignments), task=task, origin="user"
     )
     return ended(spec, mine, rng)
+
+
+def outside(spec, assignments, rng):
+    """The same point with one number up to a width out of bounds: users report what they have."""
+    numbers = [
+        item
+        for item in spec.space.parameters
+        if isinstance(item, (Double, Int)) and item.grid is None and item.name in assignments
+    ]
+    if not numbers or spec.space.linear_constraints:
+        return assignments
+    item = numbers[int(rng.integers(len(numbers)))]
+    low, high = item.bounds
+    beyond = high + float(rng.random()) * (high - low)
+    return {**assignments, item.name: int(beyond) + 1 if isinstance(item, Int) else beyond}
+
+
+def declared_anew(spec, rng):
+    """The experiment with a number's upper bound moved down; as it was where that is not allowed."""
+    place = int(rng.integers(len(spec.space.parameters)))
+    item = spec.space.parameters[place]
+    if not isinstance(item, (Double, Int)) or item.grid is not None:
+        return spec
+    low, high = item.bounds
+    middle = (low + high) // 2 if isinstance(item, Int) else low + 0.6 * (high - low)
+    parameters = list(spec.space.parameters)
+    try:
+        parameters[place] = replace(item, max=middle)
+        return replace(spec, space=replace(spec.space, parameters=tuple(parameters)))
+    except InvalidValue:  # a default or a prior lies beyond, or a constraint needs the room
+        return spec
+
+
+def amended(spec, runs, rng):
+    """The runs with one deleted, or one whose values were corrected."""
+    place = int(rng.integers(len(runs)))
+    if rng.random() < 0.5 or runs[place].state is not State.COMPLETED:
+        return runs[:place] + runs[place + 1 :]
+    values = measured(spec, runs[place].assignments, rng)
+    return (*runs[:place], replace(runs[place], values=values), *runs[place + 1 :])
 
 
 def source_runs(spec, rng):
@@ -142,7 +185,10 @@ def check_proposals(spec, history, proposals, wanted):
 
 
 def play_anything(spec, seed, asks):
-    """Asks and tells in random order; each answer is asked for again from a searcher that knows nothing."""
+    """Asks and tells in random order; each answer is asked for again from a searcher that knows nothing.
+
+    Between them runs are deleted and corrected, points of the user's come in, and bounds move.
+    """
     rng = np.random.default_rng(seed)
     searcher = make_searcher("bayesian")
     sources, runs = source_runs(spec, rng), ()
@@ -160,6 +206,10 @@ def play_anything(spec, seed, asks):
         )
         if rng.random() < 0.2:
             runs += (reported(spec, runs, rng),)
+        if runs and rng.random() < 0.1:
+            runs = amended(spec, runs, rng)
+        if rng.random() < 0.1:
+            spec = declared_anew(spec, rng)
 
 
 def legal_experiments(examples):
@@ -169,22 +219,22 @@ def legal_experiments(examples):
 
 
 @pytest.mark.timeout(900)
-@legal_experiments(4)
+@legal_experiments(8)
 @given(experiments(), st.integers(0, 99))
 def test_random_experiments(spec, seed):
-    play_anything(spec, seed, asks=12)
+    play_anything(spec, seed, asks=20)
 
 
 @pytest.mark.slow
 @pytest.mark.timeout(1200)
-@legal_experiments(8)
+@legal_experiments(60)
 @given(experiments(), st.integers(100, 999))
 def test_many_random_experiments(spec, seed):
     play_anything(spec, seed, asks=20)
 
 
 WORKERS = 8
-SEEDS = (0,)
+SEEDS = (0, 1, 2, 3, 4)
 CORNER = (1.0, 0.0)
 """Loss and speed from which hypervolume counts."""
 

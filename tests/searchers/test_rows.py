@@ -13,7 +13,7 @@ from heliostat.space import Double, Features, Space, sample
 from heliostat.testing.spaces import spaces
 from heliostat.trial import Checkpoint, History, Measurement, Run, State
 from heliostat_searchers.bayesian.cube import Cube
-from heliostat_searchers.bayesian.curves import estimated_final
+from heliostat_searchers.bayesian.curves import Finished
 from heliostat_searchers.bayesian.pareto import is_efficient, reference_point
 from heliostat_searchers.bayesian.rows import read_rows
 
@@ -79,22 +79,22 @@ def test_a_run_of_another_space_is_left_out():
 def test_an_early_stopped_run_gets_the_median_gain():
     done = [run(0, 1.0, curve=curve(5.0, 3.0, 1.0)), run(0, 2.0, curve=curve(6.0, 4.0, 2.0))]
     stopped = run(0, 7.0, state=State.EARLY_STOPPED, curve=curve(7.0))
-    assert estimated_final(stopped, minimize("loss"), done) == 3.0
+    assert Finished(done).estimate(stopped, minimize("loss")) == 3.0
 
 
 def test_an_estimate_is_not_better_than_the_best_final_unless_shown():
     done = [run(0, 1.0, curve=curve(5.0, 1.0))]
     promising = run(0, 2.0, state=State.EARLY_STOPPED, curve=curve(2.0))
     better = run(0, 0.5, state=State.EARLY_STOPPED, curve=curve(0.5))
-    assert estimated_final(promising, minimize("loss"), done) == 1.0
-    assert estimated_final(better, minimize("loss"), done) == 0.5
-    assert estimated_final(better, maximize("loss"), done) == -3.5
+    assert Finished(done).estimate(promising, minimize("loss")) == 1.0
+    assert Finished(done).estimate(better, minimize("loss")) == 0.5
+    assert Finished(done).estimate(better, maximize("loss")) == -3.5
 
 
 def test_without_curves_the_last_values_stand():
     stopped = run(0, 0.7, state=State.EARLY_STOPPED)
-    assert estimated_final(stopped, minimize("loss"), [run(0, 0.1)]) == 0.7
-    assert np.isnan(estimated_final(stopped, minimize("other"), []))
+    assert Finished([run(0, 0.1)]).estimate(stopped, minimize("loss")) == 0.7
+    assert np.isnan(Finished([]).estimate(stopped, minimize("other")))
 
 
 @settings(max_examples=60, deadline=None, derandomize=True)

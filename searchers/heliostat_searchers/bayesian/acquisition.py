@@ -25,6 +25,9 @@ Array = NDArray[np.float64]
 Worth = tuple[Array, Array, Array]
 """Value ``b``, slope in the means ``b x m``, slope in the standard deviations ``b x m``."""
 
+DEEP = -1e4
+"""Below, ``φ(z)/Φ(z)`` is -z to eight digits, and the difference of their logarithms loses more than that."""
+
 LOG_ROOT_TWO_PI = 0.5 * float(np.log(2.0 * np.pi))
 
 
@@ -104,7 +107,9 @@ class LogProbability:
         z = (mean[:, self.model] - self.limit) / sigma
         value = log_ndtr(z)
         by_mean, by_stddev = np.zeros_like(mean), np.zeros_like(stddev)
-        by_mean[:, self.model] = np.exp(log_density(z) - value) / sigma
+        near = np.maximum(z, DEEP)
+        hazard = np.where(z > DEEP, np.exp(log_density(near) - log_ndtr(near)), -z)
+        by_mean[:, self.model] = hazard / sigma
         by_stddev[:, self.model] = -z * by_mean[:, self.model]
         return value, by_mean, by_stddev
 

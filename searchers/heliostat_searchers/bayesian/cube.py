@@ -11,7 +11,7 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from heliostat.space import Categorical, Double, Features, Int, Space, Value
+from heliostat.space import Categorical, Double, Features, Int, Space, Value, sample_units
 
 Array = NDArray[np.float64]
 
@@ -111,6 +111,14 @@ class Cube:
     def _switch(self, name: str) -> tuple[str, ...]:
         item = self.space.by_name[name]
         return item.values if isinstance(item, Categorical) else ()
+
+
+def legal_units(cube: Cube, count: int, rng: np.random.Generator) -> Array:
+    """`count` random legal places, ``count x d``: evenly, or by the priors where some are declared."""
+    bent = any(isinstance(item, Double) and item.prior is not None for item in cube.space.dimensions)
+    if cube.space.linear_constraints or bent:
+        return sample_units(cube.space, rng, count)
+    return cube.snapped(rng.random((count, cube.space.d)))
 
 
 def is_continuous(item: object) -> bool:

@@ -8,52 +8,69 @@ an early-stopping scheduler.
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Sequence
+from functools import cache
 from math import isfinite, nan
 from statistics import median
 
 from heliostat.metrics import Metric
 from heliostat.trial import Run
 
+Curve = tuple[list[int], list[float]]
+"""Ascending steps and the values there."""
 
-def estimated_final(run: Run, metric: Metric, completed: Sequence[Run]) -> float:
-    """The value that an early-stopped run would have ended with, NaN if it showed none.
+
+class Finished:
+    """The runs that went to the end, and what they gained on the way.
+
+    A rung stops many runs at one step: what the finished ones gained from there on is reckoned once.
 
     Args:
-        run: The early-stopped run.
-        metric: Which value, and which direction is better.
-        completed: Runs that went to the end.
+        completed: Runs that went to the end, on any tasks; a run is judged by those of its own.
     """
-    step, shown = _last(run, metric.name)
-    if not isfinite(shown):
-        return nan
-    finals = [final for other in completed if isfinite(final := _final(other, metric.name))]
-    gains = [] if step is None else _gains(completed, metric.name, step)
-    if not gains or not finals:
-        return shown
-    sign = metric.sign
-    reached = sign * (shown + median(gains))
-    ceiling = max(sign * shown, *(sign * final for final in finals))
-    return sign * min(reached, ceiling)
+
+    def __init__(self, completed: Sequence[Run]) -> None:
+        self._completed = completed
+        self._known = cache(self._read)
+        self._gain = cache(self._gained)
+
+    def estimate(self, run: Run, metric: Metric) -> float:
+        """The value that an early-stopped run would have ended with, NaN if it showed none.
+
+        Args:
+            run: The early-stopped run.
+            metric: Which value, and which direction is better.
+        """
+        step, shown = _last(run, metric.name)
+        if not isfinite(shown):
+            return nan
+        gain = nan if step is None else self._gain(metric.name, run.task, step)
+        if not isfinite(gain):
+            return shown
+        sign = metric.sign
+        ceiling = max(sign * shown, *(sign * final for _, final in self._known(metric.name, run.task)))
+        return sign * min(sign * (shown + gain), ceiling)
+
+    def _read(self, name: str, task: str | None) -> list[tuple[Curve, float]]:
+        """Curve and final value of each run on a task that has one."""
+        runs = [(run, _last(run, name)[1]) for run in self._completed if run.task == task]
+        return [(_curve(run, name), final) for run, final in runs if isfinite(final)]
+
+    def _gained(self, name: str, task: str | None, step: int) -> float:
+        """The median gain from a step on; NaN where no finished run has shown anything by then."""
+        gains = [
+            final - values[place - 1]
+            for (steps, values), final in self._known(name, task)
+            if (place := bisect_right(steps, step))
+        ]
+        return median(gains) if gains else nan
 
 
-def _gains(completed: Sequence[Run], name: str, step: int) -> list[float]:
-    pairs = ((_shown_by(run, name, step), _final(run, name)) for run in completed)
-    return [final - before for before, final in pairs if isfinite(before) and isfinite(final)]
-
-
-def _shown_by(run: Run, name: str, step: int) -> float:
-    values = [
-        point.values[name]
-        for point in run.curve
-        if point.step <= step and isfinite(point.values.get(name, nan))
-    ]
-    return values[-1] if values else nan
-
-
-def _final(run: Run, name: str) -> float:
-    _, value = _last(run, name)
-    return value
+def _curve(run: Run, name: str) -> Curve:
+    points = [point for point in run.curve if isfinite(point.values.get(name, nan))]
+    points.sort(key=lambda point: point.step)
+    return [point.step for point in points], [point.values[name] for point in points]
 
 
 def _last(run: Run, name: str) -> tuple[int | None, float]:

@@ -29,7 +29,7 @@ def hyperparameters(
         kernels: Families to choose among.
         near: Where to start, for a few steps on half as many rows: to compare alternatives.
     """
-    most = FIT_ROWS if near is None else FIT_ROWS // 2
+    most = FIT_ROWS if near is None else FIT_ROWS // 2  # alternatives differ by more than the rows left out
     if data.n > most:
         best = np.argsort(-data.values, kind="stable")[: most // 3]
         rest = np.setdiff1d(np.arange(data.n), best)

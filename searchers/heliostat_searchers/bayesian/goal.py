@@ -22,7 +22,7 @@ from heliostat_searchers.bayesian.acquisition import (
     LogProbability,
     Term,
 )
-from heliostat_searchers.bayesian.cube import Cube
+from heliostat_searchers.bayesian.cube import Cube, legal_units
 from heliostat_searchers.bayesian.gp import GP
 from heliostat_searchers.bayesian.models import Models, scalarised
 from heliostat_searchers.bayesian.optimizer import FRUGAL, THOROUGH, Effort
@@ -38,10 +38,12 @@ from heliostat_searchers.bayesian.rows import Rows
 Array = NDArray[np.float64]
 
 ANCHORS = 5
-"""Best known points whose surroundings are searched; more would thin out the copies of each."""
+"""Best known points whose surroundings are searched: 128 copies are 25 of each, and more points would thin
+them out."""
 
 BETWEEN = np.array([0.25, 0.5, 0.75])
-"""Places on the way from one point to another where a valley is looked for."""
+"""Places on the way from one point to another where a valley is looked for: a smooth one as wide as a length
+scale shows at one of the quarters."""
 
 PROMISING = 0.8
 """Quantile of the known values that a solution still missing has to beat (SigOpt's)."""
@@ -62,14 +64,14 @@ BALL = 48
 """Offsets that stand for a ball in coverage: its share is known to ±7 %, and the ranking needs no more."""
 
 GAP_SAMPLES = 512
-"""Random points by which the largest gap is judged."""
+"""Random points by which the largest gap is judged, as many as are ranked in a search."""
 
 PLAUSIBLE = 0.05
 """Chance of meeting all limits from which a place counts as perhaps satisfactory: well below even, so that
 unknown places do, as long as nothing there was seen to miss them."""
 
 FEWEST_PLAUSIBLE = 16
-"""Points that count where the chance is low everywhere."""
+"""Points that count where the chance is low everywhere: the best 3 % of the sample."""
 
 RADII = (0.01, 0.5)
 """Smallest and largest ball: the former is a point of a grid of 100, the latter half the cube."""
@@ -101,7 +103,7 @@ def goal(models: Models, cube: Cube, spec: ExperimentSpec, turn: int, rng: np.ra
         turn: Number of the proposal; several solutions take turns.
         rng: Draws the weights of a scalarisation, and the samples of a region.
     """
-    prior = log_prior(cube, len(models.feasible))
+    prior = log_prior(cube, models.ended)
     places: tuple[Place, ...] = () if prior is None else (prior,)
     if not models.objectives:
         coverage = _coverage(models, cube, rng)
@@ -136,7 +138,7 @@ def anchors(rows: Rows, m: int, models: Models, cube: Cube) -> Array:
     if cube.has_tasks:
         points = cube.features(rows.units)
         values = np.column_stack([model.mean(points) for model in (*models.objectives, *models.guardrails)])
-    feasible = np.flatnonzero(rows.is_feasible)
+    feasible = np.flatnonzero(rows.is_feasible & rows.is_inside)
     if not len(feasible):
         limits = np.array([-np.inf if column.limit is None else column.limit for column in rows.columns])
         order = np.argsort(np.maximum(limits - values, 0.0).sum(axis=1), kind="stable")
@@ -211,7 +213,7 @@ def _coverage(models: Models, cube: Cube, rng: np.random.Generator) -> LogCovera
 
     With balls of one small size a search would tile the first satisfactory spot before it looked for others.
     """
-    points = cube.features(cube.snapped(rng.random((GAP_SAMPLES, cube.space.d))))
+    points = cube.features(legal_units(cube, GAP_SAMPLES, rng))
     chance = Acquisition(models.everyone, _safety(models, 0)).values(points)
     plausible = points[chance >= np.log(PLAUSIBLE)]
     if not len(plausible):

@@ -31,13 +31,21 @@ from heliostat_searchers.bayesian.warps import warp_of
 Array = NDArray[np.float64]
 
 WARP_SCALES = (1.0, 0.1, 0.01)
-"""Scales of a metric's warp that compete with none at all."""
+"""Scales of a metric's warp that compete with none at all: in units of the spread, a mild bend, and tails
+that reach over one and two orders of magnitude. A finer choice would fit the noise of a few rows."""
 
 MODEL_ROWS = 1500
 """Rows that a posterior is built from; its cost grows with the cube, 0.2 s at 1500."""
 
+MODEL_FAILURES = 300
+"""Failed rows that the objectives' posteriors hold as believers, an even spread of them: each costs as much
+as a result and tells less, and a sweep may fail by the thousand."""
+
+SMALLEST_EXTENT = 1e-12
+"""An objective whose standardised values differ by less is constant, and does not tell points apart."""
+
 SUCCESS = 0.5
-"""Least predicted success rate that counts as safe: that of recipe 7a. On the failing toy, 8 seeds of 30 runs
+"""Least predicted success rate that counts as safe: an even chance. On the failing toy, 8 seeds of 30 runs
 each, 0.5, 0.65 and 0.8 did not differ beyond the spread between seeds."""
 
 
@@ -57,6 +65,7 @@ class Models:
         has_tasks: Whether the last feature says on which task.
         ties: Other places whose one objective is exactly that of the best.
         measured: Rows of each objective's data that are results; believers follow them.
+        ended: Runs that ended, well or not.
     """
 
     objectives: tuple[GP, ...]
@@ -69,6 +78,7 @@ class Models:
     has_tasks: bool = False
     ties: int = 0
     measured: int = 0
+    ended: int = 0
 
     @property
     def everyone(self) -> tuple[GP, ...]:
@@ -139,7 +149,7 @@ def fitted(
     models = [model for _, model in beliefs]
     success, safe = _success_model(points, failed, cube)
     settled = Models(
-        objectives=tuple(_doubting(model, failed) for model in models[:split]),
+        objectives=tuple(_doubting(model, _spread(failed, MODEL_FAILURES)) for model in models[:split]),
         guardrails=tuple(models[split:]),
         success=success,
         columns=tuple(column for column, _ in beliefs),
@@ -149,6 +159,7 @@ def fitted(
         has_tasks=cube.has_tasks,
         ties=_ties(rows, split),
         measured=len(kept),
+        ended=rows.n + len(failed),
     )
     return settled.with_pending(cube.features(rows.pending, rows.tasks[2]))
 
@@ -169,7 +180,10 @@ def _to_beat(rows: Rows, split: int) -> NDArray[np.bool_]:
 
     What a proxy promises is no result: were it to be beaten, nobody would run it in full.
     """
-    feasible = rows.is_feasible | _counts_all(rows, split)
+    feasible = rows.is_feasible & rows.is_inside
+    if len(rows.columns) == split and not feasible.any():
+        # Nothing limits: all runs were stopped early, or all lie where nothing can be proposed any more.
+        feasible = rows.is_inside if rows.is_inside.any() else np.ones(rows.n, dtype=bool)
     full = feasible & (rows.tasks[0] == 0.0)
     return full if full.any() else feasible
 
@@ -182,23 +196,20 @@ def _ties(rows: Rows, split: int) -> int:
     return len(np.unique(rows.units[counted[values == values.max()]], axis=0)) - 1
 
 
-def _counts_all(rows: Rows, split: int) -> bool:
-    """Without guardrails, where every run was stopped early, all of them are what there is to beat."""
-    return not rows.is_feasible.any() and len(rows.columns) == split
-
-
 def scalarised(models: Models, weights: Array, owners: NDArray[np.intp]) -> Models:
     """The beliefs with one objective in place of many (Knowles 2006, ParEGO; more is better).
 
-    ``s(y) = minⱼ wⱼ yⱼ + 0.05 Σⱼ wⱼ yⱼ``; 0.05 is the paper's, it keeps weakly dominated points out.
+    ``s(y) = minⱼ wⱼ zⱼ + 0.05 Σⱼ wⱼ zⱼ`` with ``zⱼ`` from -1 (the worst value seen) to 0 (the best); 0.05 is
+    the paper's, it keeps weakly dominated points out.
 
     Args:
         models: Beliefs about ``m`` objectives.
         weights: Positive, ``m``.
         owners: Dimension of each feature column, ``k``.
     """
-    table = np.column_stack([model.data.values for model in models.objectives]) * weights
-    total = table.min(axis=1) + 0.05 * table.sum(axis=1)
+    table = np.column_stack([model.data.values for model in models.objectives])
+    behind = (table - table.max(axis=0)) / np.maximum(np.ptp(table, axis=0), SMALLEST_EXTENT) * weights
+    total = behind.min(axis=1) + 0.05 * behind.sum(axis=1)
     spread = float(total.std()) or 1.0
     first = models.objectives[0].data
     data = Data(first.points, (total - total.mean()) / spread, np.full(len(total), np.nan))
@@ -262,8 +273,15 @@ def _success_model(points: Array, failed: Array, cube: Cube) -> tuple[GP | None,
     centre, scale = float(outcome.mean()), float(outcome.std()) or 1.0
     everything = np.vstack([points, failed])
     data = Data(everything, (outcome - centre) / scale, np.full(len(outcome), np.nan))
-    data = data.part(spread_over(np.arange(data.n), MODEL_ROWS))
+    data = data.part(_both_ends(len(points), len(failed)))
     return GP(data, hyperparameters(data, cube.owners)), (SUCCESS - centre) / scale
+
+
+def _both_ends(good: int, bad: int) -> NDArray[np.intp]:
+    """Rows of results, then of failures: all, or as many as a model holds, neither kind crowded out."""
+    few = min(bad, MODEL_ROWS // 2)
+    kept = spread_over(np.arange(good), MODEL_ROWS - few)
+    return np.concatenate([kept, good + spread_over(np.arange(bad), MODEL_ROWS - len(kept))])
 
 
 def _doubting(model: GP, failed: Array) -> GP:
@@ -272,12 +290,19 @@ def _doubting(model: GP, failed: Array) -> GP:
     return model.with_rows(failed, np.minimum(model.mean(failed), np.median(model.data.values)))
 
 
+def _spread(points: Array, count: int) -> Array:
+    return points[spread_over(np.arange(len(points)), count)]
+
+
 def _believing(model: GP, points: Array) -> GP:
     return model.with_rows(points, model.mean(points))
 
 
 def kept_rows(rows: Rows, split: int) -> NDArray[np.intp]:
-    """All rows, or of very many the best third by each objective and an even spread of the rest."""
+    """All rows, or of very many the best by each objective, a third of them, and an even spread of the rest.
+
+    The best decide where improvement is looked for; the spread keeps the model from believing the rest good.
+    """
     if rows.n <= MODEL_ROWS:
         return np.arange(rows.n)
     leading = rows.columns[: max(split, 1)]

@@ -21,8 +21,10 @@ from heliostat_searchers.bayesian.boxes import boxes
 Array = NDArray[np.float64]
 
 MARGIN = 0.1
-"""How far the reference point lies behind the worst feasible value, as a share of the values' extent
-(Ishibuchi et al. 2018, *How to specify a reference point*)."""
+"""How far the reference point lies behind the worst feasible value, as a share of the values' extent: a
+tenth, as in BoTorch (after Ishibuchi, Akedo and Nojima 2011, *A many-objective test problem for visually
+examining diversity maintenance behavior in a decision space*), which measures it from the worst of the
+front."""
 
 HYPERVOLUME_OBJECTIVES = 4
 """Most objectives for which hypervolume is used; its cost grows exponentially with them."""

@@ -5,14 +5,16 @@ Terms over beliefs are in :mod:`.acquisition`. Letters: ``b`` points, ``k`` feat
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.special import expit, log_expit
 
-from heliostat.space import Double, Space
+from heliostat.space import Categorical, Double, Space
 from heliostat.space.priors import Beta, Normal
 from heliostat_searchers.bayesian.cube import Cube
 
@@ -26,8 +28,12 @@ the search at its flank after 25 runs in 2 seeds of 5."""
 EDGE = 1e-3
 """Densities are read this far inside the bounds: a beta's may be zero or infinite at them."""
 
+GRID = 501
+"""Places at which an expected log density is summed: three digits for priors of 1 % of the bounds' width."""
+
 STEEPNESS = 8.0
-"""Width of a soft border, as a share of its radius, is one over this."""
+"""Width of a soft border, as a share of its radius, is one over this: narrow beside the radius, so that balls
+keep their size, and wide beside a step of a climb, so that it feels the slope."""
 
 
 class Place(Protocol):
@@ -42,14 +48,17 @@ class Place(Protocol):
 class LogPrior:
     """``w · Σⱼ log πⱼ(xⱼ)`` over the doubles that have a prior.
 
+    One that does not live counts as its prior expects, ``E[log πⱼ]``: neither the choices under which it
+    lives nor the others are favoured for its having a prior.
+
     Args:
         space: Where the priors are declared.
-        columns: Feature column of each dimension.
+        columns: Feature columns of each dimension.
         weight: w, which fades as runs come in.
     """
 
     space: Space
-    columns: NDArray[np.intp]
+    columns: Sequence[slice]
     weight: float
 
     def __call__(self, points: Array) -> tuple[Array, Array]:
@@ -57,19 +66,27 @@ class LogPrior:
         value, slope = np.zeros(len(points)), np.zeros_like(points)
         for place, item in enumerate(self.space.dimensions):
             if isinstance(item, Double) and item.prior is not None:
-                column = self.columns[place]
+                column = self.columns[place].start
                 density, rise = _log_density(item, np.clip(points[:, column], EDGE, 1.0 - EDGE))
-                value += self.weight * density
-                slope[:, column] += self.weight * rise
+                alive = self._is_alive(item, points)
+                value += self.weight * np.where(alive, density, _expected_log_density(item))
+                slope[:, column] += self.weight * np.where(alive, rise, 0.0)
         return value, slope
+
+    def _is_alive(self, item: Double, points: Array) -> NDArray[np.bool_]:
+        """Whether its switches are set for it, by their one-hot columns, which are empty in dead switches."""
+        alive = np.ones(len(points), dtype=bool)
+        for switch, wanted in item.conditions:
+            start, values = self.columns[self.space.index[switch]].start, _values(self.space, switch)
+            alive &= points[:, [start + values.index(value) for value in wanted]].any(axis=1)
+        return alive
 
 
 def log_prior(cube: Cube, runs: int) -> LogPrior | None:
     """The belief of the user after so many runs with a result; None if none was declared."""
     if not any(isinstance(item, Double) and item.prior is not None for item in cube.space.dimensions):
         return None
-    starts = np.array([columns.start for columns in cube.columns])
-    return LogPrior(cube.space, starts, _weight(max(runs, 1)))
+    return LogPrior(cube.space, tuple(cube.columns), _weight(max(runs, 1)))
 
 
 def _weight(runs: int) -> float:
@@ -144,6 +161,18 @@ NEAREST = 24
 
 LEAST_SHARE = 1e-6
 """Added to the uncovered share, so that a point amid known ones still has a finite worth."""
+
+
+def _values(space: Space, switch: str) -> tuple[str, ...]:
+    item = space.by_name[switch]
+    return item.values if isinstance(item, Categorical) else ()
+
+
+@lru_cache(maxsize=256)  # a few hundred declared priors
+def _expected_log_density(item: Double) -> float:
+    density, _ = _log_density(item, np.linspace(EDGE, 1.0 - EDGE, GRID))
+    share = np.exp(density - density.max())
+    return float((share * density).sum() / share.sum())
 
 
 def _log_density(item: Double, unit: Array) -> tuple[Array, Array]:

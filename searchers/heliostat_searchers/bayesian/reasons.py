@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from heliostat.trial import Prediction
-from heliostat_searchers.bayesian.acquisition import Acquisition
+from heliostat_searchers.bayesian.acquisition import Acquisition, LogProbability
 from heliostat_searchers.bayesian.goal import Goal
 from heliostat_searchers.bayesian.models import Models
 from heliostat_searchers.bayesian.pareto import is_efficient
@@ -28,11 +28,9 @@ def predictions(models: Models, point: Array) -> dict[str, Prediction]:
 def why(models: Models, goal: Goal, point: Array, predicted: dict[str, Prediction]) -> str:
     """The reason for one point (``1 x k``): exploit where the expected values alone are an improvement."""
     if goal.aim == "coverage":
-        chance = exp(float(Acquisition(models.everyone, goal.acquisition.terms).values(point)[0]))
-        return f"coverage: meets all limits with P = {chance:.2g}, where little is known to meet them"
+        return f"coverage: {_chance(models, goal, point)}, where little is known to meet them"
     if goal.aim == "feasibility":
-        chance = exp(float(goal.acquisition.values(point)[0]))
-        return f"feasibility: no run has met all limits yet, this one will with P = {chance:.2g}"
+        return f"feasibility: no run has met all limits yet, this one {_chance(models, goal, point)}"
     expected = np.column_stack([model.mean(point) for model in models.objectives])
     known = np.column_stack([model.mean(models.baseline) for model in models.objectives])
     improves = not np.any(np.all(known >= expected, axis=1))
@@ -44,4 +42,15 @@ def why(models: Models, goal: Goal, point: Array, predicted: dict[str, Predictio
     else:
         beside = f"front of {int(is_efficient(known).sum())}"
     aim = f"{goal.aim}, " if goal.aim in ("solution", "plateau") else ""
-    return f"{aim}{'exploit' if improves else 'explore'}: expects {numbers}; {beside}"
+    safe = _chance(models, goal, point)
+    return f"{aim}{'exploit' if improves else 'explore'}: expects {numbers}; {beside}{safe and f'; {safe}'}"
+
+
+def _chance(models: Models, goal: Goal, point: Array) -> str:
+    """The chance that the point succeeds and keeps the limits, as far as either is in doubt; else nothing."""
+    doubts = tuple(term for term in goal.acquisition.terms if isinstance(term, LogProbability))
+    what = ["succeeds"] * (models.success is not None) + ["meets all limits"] * bool(models.guardrails)
+    if not doubts:
+        return ""
+    chance = exp(float(Acquisition(goal.acquisition.models, doubts).values(point)[0]))
+    return f"{' and '.join(what)} with P = {chance:.2g}"

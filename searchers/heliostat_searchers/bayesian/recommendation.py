@@ -14,7 +14,7 @@ from heliostat_searchers.bayesian.reasons import predictions
 from heliostat_searchers.bayesian.rows import read_rows
 
 ENOUGH = 0.5
-"""Least chance that a recommended point meets all guardrails."""
+"""Least chance that a recommended point meets all guardrails: rather yes than no."""
 
 
 def recommended(spec: ExperimentSpec, history: History) -> Proposal | None:
@@ -34,7 +34,7 @@ def recommended(spec: ExperimentSpec, history: History) -> Proposal | None:
         for model, limit in zip(models.guardrails, models.limits, strict=True):
             mean, variance = model.at(points)
             chance *= ndtr((mean - limit) / np.sqrt(variance))
-        worth = np.where(chance >= ENOUGH, models.objectives[0].mean(points), -np.inf)
+        worth = np.where((chance >= ENOUGH) & rows.is_inside, models.objectives[0].mean(points), -np.inf)
     except LinAlgError:
         return None
     if not np.isfinite(worth).any():

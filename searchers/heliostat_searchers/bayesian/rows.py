@@ -2,7 +2,8 @@
 
 Row treatments, by the state of a run: completed rows are data; early-stopped rows are data with an estimated
 end (:mod:`.curves`); failed rows mark the failure region, and so do completed rows without a usable number;
-open rows are pending; lost and cancelled rows teach nothing and are left out.
+open rows are pending; lost and cancelled rows teach nothing and are left out. So are completed rows that lack
+a metric: it was no steering one when they ended, since a run that forgets one has failed.
 Letters: ``n`` data rows, ``d`` dimensions, ``m`` steering metrics (objectives, then guardrails).
 """
 
@@ -16,9 +17,9 @@ from numpy.typing import NDArray
 
 from heliostat.experiment import ExperimentSpec
 from heliostat.metrics import Metric
-from heliostat.space import Space
 from heliostat.trial import History, Prediction, Run, State
-from heliostat_searchers.bayesian.curves import estimated_final
+from heliostat_searchers.bayesian.curves import Finished
+from heliostat_searchers.bayesian.outside import Places
 from heliostat_searchers.bayesian.tasks import place_of
 from heliostat_searchers.bayesian.warps import IDENTITY, Warp
 
@@ -26,6 +27,9 @@ Array = NDArray[np.float64]
 
 ABSURD = 1e100
 """Values beyond ± this overflow when squared; they stand for "no number", as NaN does."""
+
+ALL_NOISE = 1e12
+"""Known noise variance of standardised values beyond which a row says nothing; infinity is no number."""
 
 FENCE = 3.0
 """Values worse than the lower quartile by this many interquartile ranges are drawn in (Tukey's "far out"):
@@ -93,6 +97,7 @@ class Rows:
         units: Places of the data rows, ``n x d``.
         columns: One per steering metric.
         is_feasible: Completed rows that met every guardrail, ``n``.
+        is_inside: Rows at places that could be proposed: bounds or grids may have moved since, ``n``.
         failed: Places where runs failed, ``f x d``.
         pending: Places of open runs, ``p x d``.
         tasks: Places of the tasks of data, failed and pending rows (:mod:`.tasks`), ``n``, ``f`` and ``p``.
@@ -102,6 +107,7 @@ class Rows:
     units: Array
     columns: tuple[Column, ...]
     is_feasible: NDArray[np.bool_]
+    is_inside: NDArray[np.bool_]
     failed: Array
     pending: Array
     tasks: tuple[Array, Array, Array]
@@ -121,24 +127,26 @@ class Rows:
 def read_rows(spec: ExperimentSpec, history: History) -> Rows:
     """The rows of an experiment's history."""
     steering, guards = spec.metrics.steering, spec.metrics.guardrails
-    places = [(run, place) for run in history.runs if (place := _place(spec.space, run)) is not None]
-    finals = [run for run, _ in places if run.state is State.COMPLETED]
+    space = Places(spec.space)
+    places = [(run, place) for run in history.runs if (place := space.of(run.assignments)) is not None]
+    finished = Finished([run for run, _ in places if run.state is State.COMPLETED])
     data, crashed = [], []
     for run, place in places:
         if run.state is State.COMPLETED and (values := _usable(run.numbers, steering)):
             data.append((run, place, values, all(metric.is_met(values[metric.name]) for metric in guards)))
-        elif run.state is State.EARLY_STOPPED and (values := _estimated(run, steering, finals)):
+        elif run.state is State.EARLY_STOPPED and (values := _estimated(run, steering, finished)):
             data.append((run, place, values, False))
-        elif run.state in (State.FAILED, State.COMPLETED):
+        elif run.state is State.FAILED or (run.state is State.COMPLETED and not _lacks(run, steering)):
             crashed.append((run, place))
     pending = [(run, place) for run, place in places if run.state.is_open]
     lists = ([item[:2] for item in data], crashed, pending)
-    units, failed, waiting = (_stacked(spec.space.d, [place for _, place in items]) for items in lists)
+    units, failed, waiting = (_stacked(spec.space.d, [place.unit for _, place in items]) for items in lists)
     measured = [(run, values) for run, _, values, _ in data]
     return Rows(
         units=units,
         columns=tuple(column_of(metric, measured) for metric in steering),
         is_feasible=np.array([is_feasible for *_, is_feasible in data], dtype=bool),
+        is_inside=np.array([place.is_inside for _, place, *_ in data], dtype=bool),
         failed=failed,
         pending=waiting,
         tasks=tuple(np.array([place_of(spec, run.task) for run, _ in items]) for items in lists),  # type: ignore[arg-type]  # three lists
@@ -152,9 +160,12 @@ def _usable(values: Mapping[str, float], metrics: Sequence[Metric]) -> dict[str,
     return wanted if all(abs(value) <= ABSURD for value in wanted.values()) else {}
 
 
-def _estimated(run: Run, metrics: Sequence[Metric], completed: Sequence[Run]) -> dict[str, float]:
-    finals = {metric.name: estimated_final(run, metric, completed) for metric in metrics}
-    return _usable(finals, metrics)
+def _lacks(run: Run, metrics: Sequence[Metric]) -> bool:
+    return any(metric.name not in run.numbers for metric in metrics)
+
+
+def _estimated(run: Run, metrics: Sequence[Metric], finished: Finished) -> dict[str, float]:
+    return _usable({metric.name: finished.estimate(run, metric) for metric in metrics}, metrics)
 
 
 def column_of(metric: Metric, data: Sequence[tuple[Run, Mapping[str, float]]]) -> Column:
@@ -166,7 +177,7 @@ def column_of(metric: Metric, data: Sequence[tuple[Run, Mapping[str, float]]]) -
     scale = float(raw.std()) if np.ptp(raw) > 0 else 0.0
     if scale <= 1e-12 * abs(centre):  # differences at the level of rounding are no differences
         raw, scale = np.full_like(raw, centre), _nominal_scale(metric, centre)
-    noise = np.array([_noise(run, metric.name) for run, _ in data]) / scale**2
+    noise = np.minimum(np.array([_noise(run, metric.name) for run, _ in data]) / scale**2, ALL_NOISE)
     return Column(metric, (raw - centre) / scale, noise, centre, scale)
 
 
@@ -193,11 +204,3 @@ def _noise(run: Run, name: str) -> float:
 
 def _stacked(d: int, places: Sequence[Array]) -> Array:
     return np.array(places).reshape(len(places), d)
-
-
-def _place(space: Space, run: Run) -> Array | None:
-    """Where a run lies, or None if its assignments are of another space (a category since removed)."""
-    try:
-        return space.encode(run.assignments)
-    except (KeyError, ValueError):
-        return None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import ClassVar
@@ -9,8 +10,10 @@ from typing import ClassVar
 import numpy as np
 from scipy.linalg import LinAlgError
 
+from heliostat.errors import HeliostatError
 from heliostat.experiment import ExperimentSpec
 from heliostat.ports import Surrogate
+from heliostat.space import Value
 from heliostat.trial import History, Proposal, Run
 from heliostat_searchers.bayesian import design
 from heliostat_searchers.bayesian.cube import Cube
@@ -26,6 +29,12 @@ from heliostat_searchers.bayesian.tasks import cheapest_task, chosen_task, full_
 from heliostat_searchers.novelty import Key, key, taken
 from heliostat_searchers.sobol import next_points
 from heliostat_searchers.threads import one_thread
+
+logger = logging.getLogger("heliostat")
+
+NO_FIT = (LinAlgError, ValueError, FloatingPointError)
+"""What linear algebra raises on results that no model fits: no factor exists, or a number is none. A sweep
+goes on without the model, and says so."""
 
 
 class BayesianSearcher:
@@ -92,16 +101,30 @@ def _begun(
     missing: int,
     rng: np.random.Generator,
 ) -> list[Proposal]:
-    """Points that need no model of our own runs: sources first, then the design."""
-    likely = first_points(spec, history, used, count, rng) if history.sources else []
-    points = design.points(spec, history, used | {key(values) for values in likely}, count, rng)
-    mixed = interleaved(likely, points, count, len(history))
+    """Points that need no model of our own runs: the user's defaults, then sources beside the design."""
+    own = design.defaults(spec, used) if missing else []
+    used, start, left = used | {key(values) for values in own}, len(history) + len(own), count - len(own)
+    likely = _likely(spec, history, used, left, rng) if history.sources and left else []
+    points = next_points(spec, start, used | {key(values) for values in likely}, left, rng) if left else []
+    mixed = [(values, False) for values in own] + interleaved(likely, points, left, start)
     reasons = ["initial design"] * missing + [f"explore: {obstacle}"] * (count - missing)
     task = cheapest_task(spec).name if spec.tasks else None
     return [
         Proposal(values, task=task, why="transfer: the best place by earlier experiments" if told else reason)
         for (values, told), reason in zip(mixed, reasons, strict=False)
     ]
+
+
+def _likely(
+    spec: ExperimentSpec, history: History, used: set[Key], count: int, rng: np.random.Generator
+) -> list[dict[str, Value]]:
+    try:
+        return first_points(spec, history, used, count, rng)
+    except HeliostatError:
+        raise
+    except NO_FIT as error:
+        logger.warning("no model fits the sources, the initial design takes their place: %r", error)
+        return []
 
 
 def _modelled(
@@ -129,7 +152,10 @@ def _modelled(
             proposals.append(found)
             used.add(key(found.assignments))
             models = models.with_pending(_features(spec, cube, [found]))
-    except LinAlgError as error:
+    except HeliostatError:
+        raise
+    except NO_FIT as error:
+        logger.warning("no model fits the results, a Sobol point takes its place: %r", error)
         reason = f"explore: no model fits the results ({error})"
     else:
         reason = "explore: the model found nothing new"
@@ -173,7 +199,9 @@ def _on_task(
         task = full_task(spec)
     else:
         point = cube.features(cube.encoded([dict(found.assignments)]))
-        known = {run.task for run in history.runs if run.assignments == found.assignments}
+        known = {
+            run.task for run in history.runs if run.state.uses_budget and run.assignments == found.assignments
+        }
         task = chosen_task(spec, (*models.objectives, *models.guardrails), point, known)
     return replace(found, task=task.name, why=f"{found.why}; on task {task.name} (cost {task.cost:g})")
 

@@ -16,11 +16,12 @@ from numpy.typing import NDArray
 
 from heliostat.experiment import ExperimentSpec
 from heliostat.metrics import Metric
-from heliostat.space import Categorical, Parameter, Value
+from heliostat.space import Value
 from heliostat.trial import Run, State
 from heliostat_searchers.bayesian.cube import Cube
 from heliostat_searchers.bayesian.fits import hyperparameters
 from heliostat_searchers.bayesian.gp import GP, Data, Hyperparameters
+from heliostat_searchers.bayesian.outside import FAR, place_of
 from heliostat_searchers.bayesian.rows import ABSURD, column_of
 from heliostat_searchers.bayesian.trend import Trend
 
@@ -31,9 +32,6 @@ FEWEST = 4
 
 MOST = 200
 """Rows of one source: the best half and an even spread of the rest; its model costs 20 ms."""
-
-FAR = 1.0
-"""How far outside our bounds (in their width) a source's row may lie."""
 
 NO_EFFECT = 1e6
 """Length scale of a column that a source does not know."""
@@ -51,8 +49,9 @@ def trends(spec: ExperimentSpec, cube: Cube, sources: Sequence[Run]) -> dict[str
     return {name: Trend(tuple(models)) for name, models in found.items()}
 
 
-def _origin(run: Run) -> tuple[int, str]:
-    return (run.experiment or 0, run.project)
+def _origin(run: Run) -> tuple[int, str, str]:
+    """What a source's runs share; studies of other optimizers have no experiment but may share a project."""
+    return (run.experiment or 0, run.project, str(run.metadata.get("study", "")))
 
 
 def _source_model(metric: Metric, cube: Cube, runs: Iterable[Run]) -> GP | None:
@@ -90,24 +89,11 @@ def _place(cube: Cube, run: Run) -> Array | None:
         value = run.assignments.get(item.name)
         if value is None:
             continue
-        unit = _unit(item, value)
+        unit = place_of(item, value)
         if unit is None or not -FAR <= unit <= 1.0 + FAR:
             return None
         result[index] = unit
     return result if any(name in cube.space.index for name in run.assignments) else None
-
-
-def _unit(item: Parameter, value: Value) -> float | None:
-    if isinstance(item, Categorical):
-        return item.to_unit(value) if value in item.values else None
-    if isinstance(value, str) or not math.isfinite(value):
-        return None
-    if item.grid is not None:
-        return item.to_unit(value)
-    low, high = item.bounds
-    if item.log:
-        return math.log(value / low) / math.log(high / low) if value > 0 else None
-    return (value - low) / (high - low)
 
 
 def _blind(hyper: Hyperparameters, cube: Cube, rows: Sequence[Mapping[str, Value]]) -> Hyperparameters:

@@ -2,23 +2,35 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 from numpy.typing import NDArray
 
 from heliostat.experiment import ExperimentSpec
 from heliostat.space import Value, sample_units
 from heliostat.trial import History
+from heliostat_searchers.bayesian.acquisition import Acquisition
+from heliostat_searchers.bayesian.climb import climbed
 from heliostat_searchers.bayesian.cube import Cube
 from heliostat_searchers.bayesian.sources import trends
+from heliostat_searchers.bayesian.trend import Trend
 from heliostat_searchers.novelty import Key, key
 
 Array = NDArray[np.float64]
 
 DRAWS = 2048
-"""Random legal points that are ranked: the best of them is within a few percent of a smooth optimum."""
+"""Random legal points that are ranked: in two dimensions the best of them is within a few percent of a smooth
+optimum; in six it is not, hence the climb."""
+
+CLIMBS, STEPS = 4, 50
+"""Of the best draws, those that climb, and their most steps, as in the search for other maxima. A family of
+Hartmann6 (20 seeds), median regrets after the first run 1.65 → 1.2, the fifth 1.23 → 1.05; 16 climbs do no
+better."""
 
 APART = 0.15
-"""Least distance between first points over √d: the second is no copy of the first."""
+"""Least distance between first points over √d, half as far again as solutions that count as different: the
+second is no copy of the first."""
 
 
 def first_points(
@@ -33,9 +45,13 @@ def first_points(
     wanted = [metric.name for metric in spec.metrics.objectives if metric.name in known]
     if not wanted:
         return []
-    units = sample_units(spec.space, rng, DRAWS)
+    drawn = sample_units(spec.space, rng, DRAWS)
+    expected = _expected([known[name] for name in wanted])
+    best = drawn[np.argsort(-_worth(expected, cube.features(drawn)), kind="stable")[:CLIMBS]]
+    climbers = cube.snapped(climbed(expected, cube, best, STEPS))
+    units = np.vstack([climbers[cube.is_inside(climbers)], drawn])
     points = cube.features(units)
-    worth = np.mean([known[name].at(points).mean(axis=1) for name in wanted], axis=0)
+    worth = _worth(expected, points)
     taken = [cube.features(cube.encoded([dict(run.assignments)]))[0] for run in history.runs]
     found: list[dict[str, Value]] = []
     for place in np.argsort(-worth, kind="stable"):
@@ -47,6 +63,28 @@ def first_points(
         if len(found) == count:
             break
     return found
+
+
+@dataclass(frozen=True, eq=False)
+class _WeightedMean:
+    """``Σⱼ wⱼ μⱼ``; a :class:`.acquisition.Term`."""
+
+    weights: Array
+
+    def __call__(self, mean: Array, stddev: Array) -> tuple[Array, Array, Array]:
+        return mean @ self.weights, np.broadcast_to(self.weights, mean.shape), np.zeros_like(stddev)
+
+
+def _expected(trends: list[Trend]) -> Acquisition:
+    models = tuple(model for trend in trends for model in trend.models)
+    weights = np.concatenate([np.full(len(trend.models), trend.weight) for trend in trends])
+    return Acquisition(models, (_WeightedMean(weights / len(trends)),))
+
+
+def _worth(expected: Acquisition, points: Array) -> Array:
+    """What is expected, without the variances, which nobody asks for and which cost n times as much."""
+    means = np.column_stack([model.mean(points) for model in expected.models])
+    return expected.terms[0](means, np.zeros_like(means))[0]
 
 
 def interleaved(

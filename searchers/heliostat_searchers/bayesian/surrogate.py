@@ -23,7 +23,7 @@ from heliostat_searchers.bayesian.rows import Column, read_rows
 from heliostat_searchers.threads import one_thread
 
 FEWEST = 3
-"""Different places that a model needs before it is worth a look."""
+"""Different places that a model needs before it is worth a look: with two, any line fits."""
 
 
 @dataclass(frozen=True, eq=False)

@@ -1,9 +1,12 @@
 """Tasks: cheap proxies as one more column of the model, and the choice of the next run's task.
 
 A task of relative cost c lies at ``-log10 c``: the full task at 0, one that costs a tenth at 1. One kernel
-over parameters and this column learns how much the tasks have in common (Swersky, Snoek and Adams 2013, with
-the ordered cost of Poloczek, Wang and Frazier 2017). Where to measure next is decided for the full task; on
-which task, by the share of the uncertainty there that a run would take away, per cost.
+over parameters and this column learns how much the tasks have in common (a fidelity as one more dimension:
+Klein et al. 2017, *Fast Bayesian optimization of machine learning hyperparameters on large datasets*;
+Kandasamy et al. 2017, *Multi-fidelity Bayesian optimisation with continuous approximations*). Where to
+measure next is decided for the full task; on which task, by the share of the uncertainty there that a run
+would take away, per cost (after the entropy per cost of Swersky, Snoek and Adams 2013, *Multi-task Bayesian
+optimization*).
 """
 
 from __future__ import annotations
@@ -20,13 +23,16 @@ from heliostat_searchers.bayesian.gp import GP
 Array = NDArray[np.float64]
 
 OVERHEAD = 0.02
-"""Cost of any run beside its task's, so that a task that costs nothing is not measured for ever."""
+"""Cost of any run beside its task's, a fifth of the cheapest that is usual (a tenth), so that a task that
+costs nothing is not measured for ever."""
 
 PATIENCE = 2.0
-"""Cost in full runs that may go into proxies without a full run: only those can be reported as the best."""
+"""Cost in full runs that may go into proxies without a full run: only those can be reported as the best.
+Twenty runs of a tenth: as many as the largest initial design and its first answers."""
 
 LAST = 2.0
-"""Budget left below which all goes into full runs."""
+"""Budget left below which all goes into full runs: one for what the proxies promise, one for what it
+shows."""
 
 
 def place_of(spec: ExperimentSpec, name: str | None) -> float:

@@ -2,8 +2,9 @@
 
 ``f(x) = c + Σₛ βₛ mₛ(x) + g(x)`` with the posterior mean mₛ of source s, ``βₛ ~ N(bₛ, tₛ)`` and a GP g that
 corrects them. The weights are integrated out, which adds ``Φ T Φᵀ`` to the covariance (O'Hagan 1978;
-Rasmussen and Williams 2006, §2.7; with several sources the Bayesian form of Golovin et al. 2017, §3.3). A
-source that turns out unrelated gets weight 0, a reversed one a negative weight and is useful again.
+Rasmussen and Williams 2006, §2.7). An ensemble of the sources' models with learned weights is the idea of
+Feurer, Letham and Bakshy 2018, *Scalable meta-learning for Bayesian optimization*. A source that turns out
+unrelated gets weight 0, a reversed one a negative weight and is useful again.
 """
 
 from __future__ import annotations
