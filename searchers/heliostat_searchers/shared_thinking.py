@@ -25,7 +25,7 @@ LEAST, MOST = 2, 16
 """Processes: more than one, so that one slow fit does not hold up everybody."""
 
 PLACES = 64
-"""Experiments that a process remembers; one that was forgotten is told everything again."""
+"""Experiments that a process remembers, some MB each; one that was forgotten is told everything again."""
 
 
 class ThinkingRoom:

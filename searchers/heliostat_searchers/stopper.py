@@ -14,7 +14,7 @@ from heliostat.engine import ConvergenceWatch
 from heliostat.isolation import isolated
 
 LOOK = 1.0
-"""Seconds between looks at a log that others write."""
+"""Seconds between looks at a log that others write: far below the time of a trial, and one small read."""
 
 
 class ConvergenceStopper(Stopper):  # type: ignore[misc]  # Ray has no types

@@ -18,10 +18,12 @@ from heliostat.trial import Run
 
 SIGNIFICANT = 15.0
 """Least likelihood-ratio statistic, ``2 n ln 2`` times the bits won: chance reaches it once in 10⁴ for one
-cut (χ² with one degree of freedom), and so seldom for the best of a hundred."""
+cut (χ² with one degree of freedom). The best of many cuts reaches it more often (Miller and Siegmund 1982,
+*Maximally selected chi square statistics*): of a hundred independent ones once in a hundred searches."""
 
 MOST_CUTS = 200
-"""Most places tried along one parameter."""
+"""Most places tried along one parameter: a finer cut would move a rule's number by less than 0.5 % of the
+runs."""
 
 
 @dataclass(frozen=True)

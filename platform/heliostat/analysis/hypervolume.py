@@ -1,7 +1,7 @@
 """The hypervolume indicator: how much of objective space a set of points dominates.
 
-Exact, by slicing along the last objective down to a sweep in the plane [While2006]_; O(n log n) for two
-objectives, O(n² log n) for three, O(nᵐ⁻¹ log n) in general.
+Exact, by slicing along the last objective down to a sweep in the plane [While2006]_; with the search for the
+undominated points O(n²) for two objectives, O(n³) for three, O(nᵐ) in general, for the n points of a front.
 
 .. [While2006] L. While, P. Hingston, L. Barone, S. Huband. A faster algorithm for calculating hypervolume.
    IEEE Transactions on Evolutionary Computation 10(1), 2006.

@@ -1,10 +1,11 @@
 """How much each parameter matters for each metric.
 
-As in SigOpt, a forest of extremely randomized trees [Geurts2006]_ is fitted to the counted runs, one forest
-per metric; a parameter's importance is the sum of the impurity decreases of its feature columns. A forest
-that fits noise still hands out importances that sum to one, so words are given only where its out-of-bag R²
-says that it predicts.
+As in SigOpt's server, a forest of 100 extremely randomized trees [Geurts2006]_ is fitted to the counted runs,
+one forest per metric; a parameter's importance is the sum of the impurity decreases of its feature columns. A
+forest that fits noise still hands out importances that sum to one, so words are given only where its
+out-of-bag R² [Breiman2001]_ says that it predicts.
 
+.. [Breiman2001] L. Breiman. Random forests. Machine Learning 45, 2001.
 .. [Geurts2006] P. Geurts, D. Ernst, L. Wehenkel. Extremely randomized trees. Machine Learning 63, 2006.
 """
 
@@ -23,8 +24,14 @@ from heliostat.space import Categorical, Features, Space
 from heliostat.trial import Run
 
 TREES = 100
+"""As in SigOpt's server."""
+
 RUNS_PER_PARAMETER = 5
+"""Fewer leave a parameter's effect to chance: five points are the least that show a bend."""
+
 SMALLEST_R2 = 0.2
+"""A forest that explains less than a fifth of the variance has no opinion worth a word."""
+
 LARGEST_SAMPLE = 1000
 """Most runs a forest is fitted to, evenly spread over the experiment: more change seconds, not words."""
 

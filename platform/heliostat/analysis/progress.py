@@ -16,9 +16,10 @@ from heliostat.experiment import ExperimentSpec
 from heliostat.trial import Run
 
 BEYOND_WORST = 0.1
-"""The reference lies this part of an objective's range below the worst value, so that the ends of the front
-count too (Ishibuchi et al. 2018, *How to specify a reference point in hypervolume calculation for fair
-performance comparison*; BoTorch does the same)."""
+"""The reference lies this part of an objective's range below the worst feasible value, so that the ends of
+the front count too. A tenth is BoTorch's (after Ishibuchi, Akedo and Nojima 2011, *A many-objective test
+problem for visually examining diversity maintenance behavior in a decision space*), which measures it from
+the worst of the front."""
 
 
 @dataclass(frozen=True)

@@ -21,10 +21,12 @@ POINTS = 256
 """Base points; each costs d + 2 evaluations. Indices are then good to about ±0.03."""
 
 FLAT = 1e-9
-"""A model whose standard deviation is below this share of its size does not vary."""
+"""A model whose standard deviation is below this share of its size does not vary: what is left is
+rounding."""
 
 MONOTONE = 0.3
-"""Least rank correlation that is called a direction."""
+"""Least rank correlation that is called a direction: a medium one in Cohen's terms (1988, *Statistical power
+analysis for the behavioral sciences*); a hill or a valley in the middle of the range has less."""
 
 
 @dataclass(frozen=True)
@@ -49,6 +51,7 @@ def sensitivities(space: Space, surrogate: Surrogate) -> list[Sensitivity]:
     """One per modelled metric. Linear constraints are not regarded: indices need independent parameters."""
     from scipy.stats import qmc  # takes 0.8 s, which nobody who only declares an experiment should pay
 
+    # Evaluations grow with d; with a quarter of the points 80 parameters cost what 20 do.
     count = POINTS if space.d <= 20 else POINTS // 4
     draws = qmc.Sobol(2 * space.d, scramble=True, rng=np.random.default_rng(0)).random(count)
     first, second = draws[:, : space.d], draws[:, space.d :]

@@ -21,10 +21,12 @@ MANY_DIMENSIONS = 20
 """More parameters do not make a search more patient: few of them matter then (Bergstra and Bengio 2012)."""
 
 WITNESSES = 5
-"""Points in a row of which the model must have expected nothing: it often explores once, then wins again."""
+"""Points in a row of which the model must have expected nothing: it often explores once, then wins again;
+five times in a row it hardly does."""
 
 TRUSTED, DOUBTED = 0.5, 2.0
-"""How a model's opinion changes the patience: "nothing more" against "there is more"."""
+"""How a model's opinion changes the patience: "nothing more" against "there is more". Never to nothing and
+never without end: a model is one witness of two."""
 
 
 @dataclass(frozen=True)

@@ -23,6 +23,8 @@ DEVIATIONS = 1.96
 """Half of a 95 % interval."""
 
 GOOD_R2, POOR_R2 = 0.7, 0.3
+"""Most of the variation foretold, and little of it: words for people, on no scale that is anybody's
+standard."""
 
 
 def cross_validation(

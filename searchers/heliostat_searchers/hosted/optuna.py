@@ -1,10 +1,12 @@
 """Optuna's samplers behind our interface; by default its Tree-structured Parzen Estimator.
 
-TPE is of Bergstra et al. 2011, *Algorithms for Hyper-Parameter Optimization*; Optuna's form with its
-multivariate, multi-objective and constrained parts is described in Watanabe 2023, *Tree-Structured Parzen
-Estimator: Understanding Its Algorithm Components* (arXiv 2304.11127). Optuna 5 by itself takes the
-multivariate form for one objective and the constant liar for open runs. What is not told to Optuna: priors,
-standard errors, thresholds of objectives. Grids are told as integers, the places of their values.
+TPE is of Bergstra et al. 2011, *Algorithms for Hyper-Parameter Optimization*; Optuna's multivariate form is
+described in Watanabe 2023, *Tree-Structured Parzen Estimator: Understanding Its Algorithm Components* (arXiv
+2304.11127), that for several objectives in Ozaki et al. 2022, *Multiobjective tree-structured Parzen
+estimator* (JAIR 73), that for constraints in Watanabe and Hutter 2023, *c-TPE* (arXiv 2211.14411). Optuna 5
+by itself takes the multivariate form for one objective and the constant liar for open runs. What is not told
+to Optuna: priors, standard errors, thresholds of objectives. Grids are told as integers, the places of their
+values.
 """
 
 from __future__ import annotations

@@ -29,12 +29,12 @@ Serves = Experiment | Engine | Metrics | Iterable[Metric]
 class CurveStopping(JudgedScheduler):
     """Predicts where a trial will end, from curves of finished ones, and stops it when it will be of no use.
 
-    Of use is an end that keeps every guardrail and comes near the best, or the front of several objectives
+    Of use is an end that keeps every guardrail and beats the best, or joins the front of several objectives
     (:mod:`heliostat_searchers.stopping.decision`). A guardrail that is surely lost stops a trial too.
 
     Args:
         of: An experiment, or metrics.
-        risk: A trial is stopped when its chance to be of use is below this at three steps in a row.
+        risk: A trial is stopped when its chance to be of use is below this.
         grace: Steps before a trial may be stopped.
         min_runs: Trials that must have finished before.
         step: What counts a trial's steps, by default Ray Tune.

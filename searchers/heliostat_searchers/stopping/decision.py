@@ -29,7 +29,8 @@ expect. With it the model may decide by one step: on jagged recorded curves a th
 times as much of the best, and a quarter three times as much although three hopeless steps were asked for."""
 
 SAFE = 0.05
-"""A guardrail that is met with less than this chance is the reason for a stop."""
+"""A guardrail that is met with less than this chance is the reason for a stop: the same one in twenty as
+`risk`."""
 
 NEARLY_DONE = 0.9
 """Behind this share of the usual length a stop saves less than a whole result is worth."""
@@ -69,7 +70,7 @@ def decide(
         metrics: The experiment's.
         finished: Curves of runs that went to their end.
         present: What the run has shown so far.
-        risk: Chance below which a run is stopped.
+        risk: Chance below which a run is stopped; one in twenty as in Domhan et al. 2015.
         grace: Steps before a run may be stopped.
         min_runs: Finished curves, longer than the present one, that must be known.
     """

@@ -33,7 +33,7 @@ LAST_STEPS = 3
 
 NEAR, MUCH = 0.3, 1.25
 """Waiting runs worth this share of a new one are judged anew whenever a run finishes, all others when a
-quarter more have finished."""
+quarter more have finished: the worth of the rest would have to triple, and each costs a forecast."""
 
 MARGIN = 0.1
 """What is nearly as good as the front counts as of use: less than where a stop is for good. Without a margin
@@ -46,7 +46,7 @@ class HalvingJudge(CurveJudge):
     Args:
         metrics: The experiment's.
         rungs: Where runs may wait.
-        price: A run waits while it is worth less than so many times a new one.
+        price: A run waits while it is worth less than so many times a new one; 1 is what it costs.
         min_runs: Runs that must have finished before any waits.
         irreversible: Guardrails that never get better within a run.
     """

@@ -90,9 +90,10 @@ class CurveJudge:
 class RungJudge:
     """Asynchronous successive halving: a run that is not among the best 1/reduction of a rung is stopped.
 
-    For several objectives and with guardrails this is MO-ASHA with constrained domination (Schmucker et al.
-    2021, arXiv:2106.12639); with one objective it is the stopping variant of ASHA (Li et al. 2020,
-    arXiv:1810.05934).
+    For several objectives this is MO-ASHA (Schmucker et al. 2021, arXiv:2106.12639), with guardrails by
+    constrained domination (Deb et al. 2002, *A fast and elitist multiobjective genetic algorithm*, §VI); with
+    one objective it is ASHA (Li et al. 2020, arXiv:1810.05934) in its stopping form (Klein et al. 2020,
+    arXiv:2003.10865).
 
     Args:
         rungs: Where runs are compared.

@@ -35,7 +35,7 @@ GRID = 100
 """Most values of a quantized domain that become a grid: each owns a bin, so none is proposed twice."""
 
 LABEL = 50
-"""Longest category."""
+"""Longest category: what a column of a page can hold."""
 
 PLACEHOLDERS = {"__fn_ph": "sample_from", "__ref_ph": "an object"}
 """Marks of what Ray Tune puts in the place of functions and objects while it searches."""
