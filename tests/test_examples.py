@@ -35,11 +35,17 @@ PRINTS = {
     "26_schedulers.py": "of 240 epochs",
     "27_service.py": "3 runs; the best has x = 0.5",
     "28_shared_experiment.py": "4 workers, 24 runs, 24 different points",
+    "29_guardrails.py": "limits kept ten times or more: True",
     "30_tune_conditional.py": "every one keeps the guardrail: True",
     "31_tune_resume.py": "8 runs in the log, none repeated: True",
     "32_tune_side_by_side.py": "runs of 4 searchers in one table",
     "33_ready_for_production.py": "is ready for production: True",
     "34_cluster_check.py": "fit for a sweep: True",
+    "35_inside_ax.py": "where memory allows no more",
+    "36_roles.py": "found after the change, below 30 ms: True",
+    "37_front.py": "more than ten: True",
+    "38_many_at_once.py": "40 different points in 40 runs",
+    "39_priors.py": "wrong is there late: True",
 }
 
 
