@@ -1,4 +1,4 @@
-"""Limits that only a run can tell, met on 1 % of the space: they are looked for first, then the best there."""
+"""Limits that only a run can tell, met on 1 % of the space: they are found first, then the best there."""
 
 import heliostat as hs
 

@@ -186,9 +186,6 @@ class ExperimentSpec:
             rule = "several solutions need exactly one optimized metric"
             remedy = "Store the others." if self.metrics.objectives else "Optimize one of the metrics."
             raise InvalidValue("num_solutions", rule, given=self.num_solutions, remedy=remedy)
-        if self.space.is_smaller_than(self.num_solutions):
-            rule = "must not be more than the space has points"
-            raise InvalidValue("num_solutions", rule, given=self.num_solutions, remedy="Use fewer.")
         if self.budget is not None and self.budget < self.num_solutions:
             rule = "must be at least num_solutions"
             raise InvalidValue("budget", rule, given=self.budget, remedy=f"Use {self.num_solutions} or more.")

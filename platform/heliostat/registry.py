@@ -56,10 +56,13 @@ def make_searcher(name: str) -> Searcher:
 def check_supported(spec: ExperimentSpec) -> None:
     """Refuse an experiment that its searcher cannot run.
 
-    Raises:
-        Unsupported: Names each missing capability, or the package that the searcher needs.
-        InvalidValue: The searcher needs another declaration, such as a grid.
+    Raises: Unsupported: Names each missing capability, or the package that the searcher needs. InvalidValue:
+    The searcher needs another declaration, such as a grid; or more solutions are wanted than the space has
+    points. (Declarations in a log are older than this rule, so it is asked here.)
     """
+    if spec.num_solutions > 1 and spec.space.is_smaller_than(spec.num_solutions):
+        rule = "must not be more than the space has points"
+        raise InvalidValue("num_solutions", rule, given=spec.num_solutions, remedy="Use fewer.")
     searcher = make_searcher(spec.searcher)
     missing = sorted(spec.needs - searcher.capabilities)
     if missing:

@@ -228,7 +228,8 @@ class History:
     Args:
         runs: Ended and open runs of this experiment.
         sources: Ended runs from elsewhere that warm-start this one, in declared order of their sources, each
-            with its raw assignments; :attr:`Run.experiment` tells them apart (``None``: by project).
+            with its raw assignments; :attr:`Run.experiment` tells them apart (``None``: by project
+            and study).
     """
 
     runs: tuple[Run, ...] = ()

@@ -14,7 +14,7 @@ from heliostat.registry import check_supported, make_searcher
 from heliostat.space import Categorical, Double, Int, LinearConstraint, Space, sample
 from heliostat.testing.problems import ZOO
 from heliostat.trial import Checkpoint, History, Measurement, Run, State
-from heliostat_searchers.bayesian import models, searcher
+from heliostat_searchers.bayesian import models, searcher, sources
 from heliostat_searchers.bayesian.cube import Cube
 from heliostat_searchers.bayesian.rows import read_rows
 
@@ -66,8 +66,8 @@ def test_values_that_a_grid_has_lost_lie_between_those_it_has():
     )
     runs = [done({"batch": batch, "x": 0.5}, loss=1.0) for batch in (16, 40, 64, 256)]
     rows = read_rows(spec, History(tuple(runs)))
-    assert rows.units[:, 0].tolist() == pytest.approx([1 / 6, 1 / 3, 1 / 2])  # 256 is outside
-    assert rows.is_inside.tolist() == [True, False, True]
+    assert rows.units[:, 0].tolist() == pytest.approx([1 / 6, 1 / 3, 1 / 2, 1.5])  # 256: two steps above 128
+    assert rows.is_inside.tolist() == [True, False, True, False]
 
 
 def test_where_all_runs_lie_outside_the_search_goes_on_inside():
@@ -75,6 +75,24 @@ def test_where_all_runs_lie_outside_the_search_goes_on_inside():
     for proposal in suggested(LINE, runs, 3):
         assert 0.6 <= proposal.assignments["x"] <= 1
         assert proposal.predicted
+
+
+def test_what_bounds_have_left_behind_is_not_what_there_is_to_beat():
+    """The valley's bottom is out of reach: were it to be beaten, only the far corner would promise that."""
+    runs = [done({"x": float(x)}, loss=(x - 0.55) ** 2) for x in np.linspace(0.2, 0.59, 12)]
+    (proposal,) = suggested(LINE, runs)
+    assert proposal.assignments["x"] < 0.65
+    inside = [done({"x": float(x)}, loss=(x - 0.3) ** 2) for x in np.linspace(0.66, 1, 8)]
+    (proposal,) = suggested(LINE, [*inside, Run(assignments={"x": 0.3})])
+    assert "best so far 0.129" in proposal.why  # not what an open run at 0.3 is believed to find
+
+
+def test_a_run_far_outside_takes_no_place_from_the_sources():
+    spec = ExperimentSpec("warm", Space((Double("x", 0, 1),)), LOSS, budget=9, transfer=(1,))
+    past = [done({"x": x / 8}, loss=(x / 8) ** 2) for x in range(9)]
+    (proposal,) = suggested(spec, [done({"x": -5.0}, loss=3.0)], sources=past)
+    assert proposal.why.startswith("transfer")
+    assert proposal.assignments["x"] == pytest.approx(0.0, abs=0.02)
 
 
 # Roles that have changed
@@ -88,6 +106,27 @@ def test_runs_without_a_metric_that_was_only_stored_have_not_failed():
     runs += [done(dict(zip(names, map(float, row), strict=True)), score=1.0, cost=0.5) for row in draws[4:]]
     rows = read_rows(spec, History(tuple(runs)))
     assert (rows.n, len(rows.failed)) == (2, 0)
+
+
+def test_studies_of_one_project_are_sources_apart_and_those_of_one_experiment_are_not():
+    spec = ExperimentSpec("warm", Space((Double("x", 0, 1),)), LOSS, budget=9, transfer=(1,))
+    runs = [done({"x": x / 20}, loss=(x / 20 - 0.3) ** 2) for x in range(21)]
+    folds = [replace(run, experiment=1, metadata={"study": f"fold{n % 10}"}) for n, run in enumerate(runs)]
+    (proposal,) = suggested(spec, [], sources=folds)
+    assert proposal.assignments["x"] == pytest.approx(0.3, abs=0.05)
+    loose = [
+        replace(run, project="old", metadata={"study": "a" if n % 2 else "b"}) for n, run in enumerate(runs)
+    ]
+    cube = Cube(spec.space)
+    assert len(sources.trends(spec, cube, loose)["loss"].models) == 2
+    assert len(sources.trends(spec, cube, folds)["loss"].models) == 1
+
+
+def test_equal_results_are_no_model_whoever_was_stopped():
+    runs = [done({"x": 0.6 + x / 30}, loss=1.0) for x in range(8)]
+    stopped = [done({"x": 0.9 + x / 90}, state=State.EARLY_STOPPED, loss=1.0) for x in range(4)]
+    (proposal,) = suggested(LINE, [*runs, *stopped])
+    assert proposal.why == "explore: all results are equal"
 
 
 def test_a_run_that_was_stopped_is_judged_by_the_curves_of_its_own_task():
@@ -187,7 +226,7 @@ def test_equal_results_do_not_hide_the_limits():
     runs = [done({"x": x / 8}, loss=1.0, cost=1 - x / 12) for x in range(8)]
     (proposal,) = suggested(spec, runs)
     assert proposal.why.startswith(
-        "feasibility: no run has met all limits yet, this one meets all limits with"
+        "feasibility: no run within the bounds has met all limits yet, this one meets"
     )
     assert proposal.assignments["x"] > 0.8
 
@@ -203,7 +242,7 @@ def test_the_reason_names_the_chance_to_succeed():
     (guarded,) = suggested(spec, runs)
     assert "meets all limits with P = " in guarded.why
     (failing,) = suggested(spec, [*runs, done({"x": 0.95}, state=State.FAILED)])
-    assert "succeeds and meets all limits with P = " in failing.why
+    assert "succeeds more likely than not and meets all limits with P = " in failing.why
 
 
 def test_where_no_model_fits_the_log_says_so(monkeypatch, caplog):
@@ -235,6 +274,7 @@ def test_a_declaration_that_its_searcher_cannot_run_is_refused_at_once():
         check_supported(replace(LINE, space=logs, searcher="ax"))
 
 
-def test_more_solutions_than_points_are_refused():
+def test_more_solutions_than_points_are_refused_when_they_are_asked_for():
+    spec = ExperimentSpec("few", Space((Int("n", 1, 2),)), LOSS, num_solutions=3, budget=9)  # as in old logs
     with pytest.raises(InvalidValue, match="not be more than the space has points"):
-        ExperimentSpec("few", Space((Int("n", 1, 2),)), LOSS, num_solutions=3, budget=9)
+        check_supported(spec)

@@ -75,6 +75,18 @@ def test_a_prior_on_a_choice_favours_neither_that_choice_nor_the_others():
     assert other == pytest.approx(near, rel=0.3)  # one standard deviation off is what the prior expects
 
 
+@pytest.mark.parametrize("scale", [0.1, 1e-4])
+def test_what_a_prior_expects_does_not_depend_on_how_narrow_it_is(scale):
+    space = Space(
+        (Double("x", 0, 1, prior=Normal(0.5011, scale), conditions={"kind": "a"}), Double("y", 0, 1)),
+        conditionals=(Conditional("kind", ("a", "b")),),
+    )
+    cube = Cube(space)
+    prior = log_prior(cube, 4)
+    value, _ = prior(cube.features(cube.encoded([{"kind": "b", "y": 0.3}])))
+    assert value[0] == pytest.approx(-0.5 * prior.weight, rel=0.02)
+
+
 def test_a_prior_fades_while_no_run_is_feasible():
     metrics = Metrics((minimize("loss"), guardrail("cost", at_most=0)))
     spec = ExperimentSpec("wrong", PRIORS, metrics, budget=40)

@@ -170,8 +170,7 @@ class Space:
 
     def is_smaller_than(self, count: int) -> bool:
         """Whether the space is finite and has fewer points than `count`, linear constraints not looked at."""
-        is_endless = any(isinstance(item, Double) and item.grid is None for item in self.dimensions)
-        return not is_endless and sum(1 for _ in itertools.islice(self._every(0, {}), count)) < count
+        return self.is_finite and sum(1 for _ in itertools.islice(self._every(0, {}), count)) < count
 
     def defaults(self) -> dict[str, Value] | None:
         """The default values, if every living dimension has one and they are legal together."""

@@ -58,7 +58,7 @@ class Cube:
         for column, item in enumerate(self.space.dimensions):
             for switch, wanted in item.conditions:
                 place = self.space.index[switch]
-                values = self._switch(switch)
+                values = switch_values(self.space, switch)
                 chosen = _bins(units[:, place], len(values))
                 holds = np.isin(chosen, [values.index(value) for value in wanted])
                 result[:, column] &= result[:, place] & holds
@@ -77,10 +77,10 @@ class Cube:
         return result
 
     def features(self, units: Array, tasks: Array | None = None) -> Array:
-        """The model's columns for snapped places, shape ``b x k``.
+        """The model's columns for places, shape ``b x k``.
 
         Args:
-            units: Places, ``b x d``.
+            units: Places, ``b x d``: snapped, or beyond the cube where runs lie outside it.
             tasks: Places of their tasks, ``b``; by default the full task, whose place is 0.
         """
         result = np.zeros((len(units), self.k))
@@ -108,9 +108,11 @@ class Cube:
         rows = [self.space.encode(values) for values in assignments]
         return np.array(rows).reshape(len(rows), self.space.d)
 
-    def _switch(self, name: str) -> tuple[str, ...]:
-        item = self.space.by_name[name]
-        return item.values if isinstance(item, Categorical) else ()
+
+def switch_values(space: Space, name: str) -> tuple[str, ...]:
+    """The values of a switch."""
+    item = space.by_name[name]
+    return item.values if isinstance(item, Categorical) else ()
 
 
 def legal_units(cube: Cube, count: int, rng: np.random.Generator) -> Array:

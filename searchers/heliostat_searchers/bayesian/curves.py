@@ -9,8 +9,7 @@ an early-stopping scheduler.
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Sequence
-from functools import cache
+from collections.abc import Callable, Sequence
 from math import isfinite, nan
 from statistics import median
 
@@ -28,12 +27,16 @@ class Finished:
 
     Args:
         completed: Runs that went to the end, on any tasks; a run is judged by those of its own.
+        task: Which task a run is of.
     """
 
-    def __init__(self, completed: Sequence[Run]) -> None:
-        self._completed = completed
-        self._known = cache(self._read)
-        self._gain = cache(self._gained)
+    def __init__(self, completed: Sequence[Run], task: Callable[[Run], float] = lambda _: 0.0) -> None:
+        self._task = task
+        self._runs: dict[float, list[Run]] = {}
+        for run in completed:
+            self._runs.setdefault(task(run), []).append(run)
+        self._curves: dict[tuple[str, float], list[tuple[Curve, float]]] = {}
+        self._gains: dict[tuple[str, float, int], float] = {}
 
     def estimate(self, run: Run, metric: Metric) -> float:
         """The value that an early-stopped run would have ended with, NaN if it showed none.
@@ -45,26 +48,35 @@ class Finished:
         step, shown = _last(run, metric.name)
         if not isfinite(shown):
             return nan
-        gain = nan if step is None else self._gain(metric.name, run.task, step)
+        task = self._task(run)
+        gain = nan if step is None else self._gain(metric.name, task, step)
         if not isfinite(gain):
             return shown
         sign = metric.sign
-        ceiling = max(sign * shown, *(sign * final for _, final in self._known(metric.name, run.task)))
+        ceiling = max(sign * shown, sign * self._best(metric, task))
         return sign * min(sign * (shown + gain), ceiling)
 
-    def _read(self, name: str, task: str | None) -> list[tuple[Curve, float]]:
-        """Curve and final value of each run on a task that has one."""
-        runs = [(run, _last(run, name)[1]) for run in self._completed if run.task == task]
-        return [(_curve(run, name), final) for run, final in runs if isfinite(final)]
+    def _known(self, name: str, task: float) -> list[tuple[Curve, float]]:
+        """Curve and final value of each run on a task that has one, the lowest first."""
+        if (name, task) not in self._curves:
+            runs = [(run, _last(run, name)[1]) for run in self._runs.get(task, [])]
+            curves = [(_curve(run, name), final) for run, final in runs if isfinite(final)]
+            self._curves[name, task] = sorted(curves, key=lambda item: item[1])
+        return self._curves[name, task]
 
-    def _gained(self, name: str, task: str | None, step: int) -> float:
+    def _best(self, metric: Metric, task: float) -> float:
+        return self._known(metric.name, task)[-1 if metric.sign > 0 else 0][1]
+
+    def _gain(self, name: str, task: float, step: int) -> float:
         """The median gain from a step on; NaN where no finished run has shown anything by then."""
-        gains = [
-            final - values[place - 1]
-            for (steps, values), final in self._known(name, task)
-            if (place := bisect_right(steps, step))
-        ]
-        return median(gains) if gains else nan
+        if (name, task, step) not in self._gains:
+            gains = [
+                final - values[place - 1]
+                for (steps, values), final in self._known(name, task)
+                if (place := bisect_right(steps, step))
+            ]
+            self._gains[name, task, step] = median(gains) if gains else nan
+        return self._gains[name, task, step]
 
 
 def _curve(run: Run, name: str) -> Curve:

@@ -10,8 +10,8 @@ from heliostat_searchers.novelty import Key, key
 
 FEWEST, PER_DIMENSION, MOST = 4, 2, 10
 """Size of the initial design, ``max(4, min(2d, 10))``: below 4 a length scale is a guess; beyond 10 the model
-finds better points than the sequence does, also in 20 dimensions. Never more than half of the budget, so that
-a short search is one at all."""
+finds better points than the sequence does, also in 20 dimensions. Above 4 never more than half of the budget,
+so that a short search is one at all."""
 
 
 INFORMED = 3
@@ -49,12 +49,13 @@ def obstacle(spec: ExperimentSpec, history: History, rows: Rows) -> str:
     the sequence instead of trusting the first result.
     """
     if rows.n == 0:
-        return "no run has completed" if not len(rows.failed) else "every run has failed"
+        if len(rows.failed):
+            return "every run has failed"
+        return "no completed run lies near the space" if history.completed else "no run has completed"
     if rows.distinct + len(rows.failed) < (planned(spec, history) + 1) // 2 or rows.distinct < 2:
         return f"only {rows.distinct} different places have a result"
     if not spec.metrics.objectives:
         return ""
-    objectives = rows.columns[: len(spec.metrics.objectives)]
-    if all(column.is_constant for column in objectives) and rows.is_feasible.all() and not len(rows.failed):
+    if all(column.is_constant for column in rows.columns) and not len(rows.failed):
         return "all results are equal"
     return ""

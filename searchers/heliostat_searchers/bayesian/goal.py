@@ -64,7 +64,7 @@ BALL = 48
 """Offsets that stand for a ball in coverage: its share is known to ±7 %, and the ranking needs no more."""
 
 GAP_SAMPLES = 512
-"""Random points by which the largest gap is judged, as many as are ranked in a search."""
+"""Random points by which the largest gap is judged: some five lie in each hundredth of the space."""
 
 PLAUSIBLE = 0.05
 """Chance of meeting all limits from which a place counts as perhaps satisfactory: well below even, so that
@@ -130,18 +130,21 @@ def goal(models: Models, cube: Cube, spec: ExperimentSpec, turn: int, rng: np.ra
 def anchors(rows: Rows, m: int, models: Models, cube: Cube) -> Array:
     """Places of the best known rows, best first, ``r x d``.
 
-    Best is: feasible and of the largest value, or on the front of `m` objectives; while nothing is feasible,
-    closest to the limits. Without objectives the latest feasible rows: there the region is not covered yet.
-    With tasks by what is believed of full runs there, since their values are not on one scale.
+    Of rows inside the space, if there are any. Best is: feasible and of the largest value, or on the front of
+    `m` objectives; while nothing is feasible, closest to the limits. Without objectives the latest feasible
+    rows: there the region is not covered yet. With tasks by what is believed of full runs there, since their
+    values are not on one scale.
     """
     values = np.column_stack([column.values for column in rows.columns])
     if cube.has_tasks:
         points = cube.features(rows.units)
         values = np.column_stack([model.mean(points) for model in (*models.objectives, *models.guardrails)])
-    feasible = np.flatnonzero(rows.is_feasible & rows.is_inside)
+    inside = rows.is_inside if rows.is_inside.any() else np.ones(rows.n, dtype=bool)
+    feasible = np.flatnonzero(rows.is_feasible & inside)
     if not len(feasible):
         limits = np.array([-np.inf if column.limit is None else column.limit for column in rows.columns])
-        order = np.argsort(np.maximum(limits - values, 0.0).sum(axis=1), kind="stable")
+        missed = np.where(inside, np.maximum(limits - values, 0.0).sum(axis=1), np.inf)
+        order = np.lexsort((-values[:, 0], missed))[: inside.sum()]
     elif m == 0:
         order = feasible[::-1]
     elif m == 1:

@@ -32,6 +32,10 @@ Array = NDArray[np.float64]
 JITTERS = (0.0, 1e-8, 1e-6, 1e-4)
 """Diagonal added until the Cholesky factor exists; beyond 1e-4 the data are at fault."""
 
+NO_FIT = (LinAlgError, ValueError, FloatingPointError)
+"""What linear algebra raises on results that no model fits: no factor exists, or a number is none. A search
+goes on without the model, and says so."""
+
 SMALLEST_VARIANCE = 1e-10
 """Variances below this are rounding errors of ``1 - kᵀK⁻¹k``."""
 

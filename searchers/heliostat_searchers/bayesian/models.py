@@ -19,10 +19,11 @@ from scipy.special import expit
 
 from heliostat.experiment import ExperimentSpec
 from heliostat.trial import Run
-from heliostat_searchers.bayesian.cube import Cube
+from heliostat_searchers.bayesian.cube import Cube, legal_units
 from heliostat_searchers.bayesian.fits import hyperparameters, spread_over
 from heliostat_searchers.bayesian.gp import GP, Data, Hyperparameters, noise_of
 from heliostat_searchers.bayesian.kernels import FRONT_RBF, MATERN, RBF, Kernel
+from heliostat_searchers.bayesian.pareto import is_efficient
 from heliostat_searchers.bayesian.rows import Column, Rows
 from heliostat_searchers.bayesian.sources import trends
 from heliostat_searchers.bayesian.trend import NO_TREND, Trend
@@ -36,6 +37,10 @@ that reach over one and two orders of magnitude. A finer choice would fit the no
 
 MODEL_ROWS = 1500
 """Rows that a posterior is built from; its cost grows with the cube, 0.2 s at 1500."""
+
+UNTRIED = 256
+"""Places of a space without runs that stand for it until the first result: coarse, and gone with that
+result."""
 
 MODEL_FAILURES = 300
 """Failed rows that the objectives' posteriors hold as believers, an even spread of them: each costs as much
@@ -59,9 +64,11 @@ class Models:
         success: Belief about success (1) and failure (0); None while no run has failed.
         columns: Of objectives, then guardrails.
         safe: The success rate :data:`SUCCESS` in the units of `success`.
-        feasible: Features of completed rows that met all guardrails, ``s x k``; without guardrails, where
-            all runs were stopped early, those of all rows.
+        feasible: Features of the points that a new one must beat, ``s x k``: of completed rows inside the
+            space that met all guardrails, with tasks full ones if there are any. Without guardrails, where no
+            such row is, of all rows inside; where none is inside, of the best places by the models.
         pending: Features of points under way, ``p x k``.
+        is_pending_inside: Those that lie in the space, ``p``; bounds may have moved since they began.
         has_tasks: Whether the last feature says on which task.
         ties: Other places whose one objective is exactly that of the best.
         measured: Rows of each objective's data that are results; believers follow them.
@@ -75,6 +82,7 @@ class Models:
     safe: float
     feasible: Array
     pending: Array
+    is_pending_inside: NDArray[np.bool_]
     has_tasks: bool = False
     ties: int = 0
     measured: int = 0
@@ -103,20 +111,24 @@ class Models:
     @property
     def baseline(self) -> Array:
         """Features of the points that a new one must beat: feasible ones, and pending ones believed to be."""
-        believed = self.pending[:, -1] == 0.0 if self.has_tasks else np.ones(len(self.pending), dtype=bool)
+        believed = self.is_pending_inside.copy()
+        if self.has_tasks:
+            believed &= self.pending[:, -1] == 0.0
         for model, limit in zip(self.guardrails, self.limits, strict=True):
             believed &= model.mean(self.pending) >= limit
         return np.vstack([self.feasible, self.pending[believed]]) if len(self.feasible) else self.feasible
 
-    def with_pending(self, points: Array) -> Models:
-        """The beliefs once `points` (``p x k``) are under way."""
+    def with_pending(self, points: Array, is_inside: NDArray[np.bool_] | None = None) -> Models:
+        """The beliefs once `points` (``p x k``) are under way, all in the space unless it is said of each."""
         if not len(points):
             return self
+        inside = np.ones(len(points), dtype=bool) if is_inside is None else is_inside
         return replace(
             self,
             objectives=tuple(_believing(model, points) for model in self.objectives),
             guardrails=tuple(_believing(model, points) for model in self.guardrails),
             pending=np.vstack([self.pending, points]),
+            is_pending_inside=np.append(self.is_pending_inside, inside),
         )
 
 
@@ -154,14 +166,15 @@ def fitted(
         success=success,
         columns=tuple(column for column, _ in beliefs),
         safe=safe,
-        feasible=cube.features(rows.units[_to_beat(rows, split)]),
+        feasible=_incumbents(rows, cube, models[:split], split),
         pending=np.zeros((0, cube.k)),
+        is_pending_inside=np.zeros(0, dtype=bool),
         has_tasks=cube.has_tasks,
         ties=_ties(rows, split),
         measured=len(kept),
         ended=rows.n + len(failed),
     )
-    return settled.with_pending(cube.features(rows.pending, rows.tasks[2]))
+    return settled.with_pending(cube.features(rows.pending, rows.tasks[2]), rows.is_pending_inside)
 
 
 def _may_warp(column: Column, place: int, split: int, spec: ExperimentSpec) -> bool:
@@ -175,6 +188,20 @@ def _may_warp(column: Column, place: int, split: int, spec: ExperimentSpec) -> b
     return is_exact and not spec.tasks and (split == 1 or place >= split)
 
 
+def _incumbents(rows: Rows, cube: Cube, objectives: Sequence[GP], split: int) -> Array:
+    """Features of the points that a new one must beat; see :class:`Models`.
+
+    Where bounds have left all runs behind, their best values may be out of reach, and only corners would
+    promise more; the best places of the new space by the models, which nobody has tried, can be reached.
+    """
+    known = cube.features(rows.units[_to_beat(rows, split)])
+    if rows.is_inside.any() or not objectives or len(rows.columns) > split:
+        return known
+    points = cube.features(legal_units(cube, UNTRIED, np.random.default_rng(0)))
+    means = np.column_stack([model.mean(points) for model in objectives])
+    return points[is_efficient(means)]
+
+
 def _to_beat(rows: Rows, split: int) -> NDArray[np.bool_]:
     """Rows whose places a new one has to beat, ``n``: of full runs, as soon as there are any.
 
@@ -182,8 +209,7 @@ def _to_beat(rows: Rows, split: int) -> NDArray[np.bool_]:
     """
     feasible = rows.is_feasible & rows.is_inside
     if len(rows.columns) == split and not feasible.any():
-        # Nothing limits: all runs were stopped early, or all lie where nothing can be proposed any more.
-        feasible = rows.is_inside if rows.is_inside.any() else np.ones(rows.n, dtype=bool)
+        feasible = rows.is_inside  # nothing limits, so all runs were stopped early, or none is inside
     full = feasible & (rows.tasks[0] == 0.0)
     return full if full.any() else feasible
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from heliostat.space import Categorical, Int, Parameter, Space, Value
+from heliostat.space import Categorical, Double, Int, Parameter, Space, Value
 
 Array = NDArray[np.float64]
 
@@ -52,7 +52,7 @@ class Places:
         """Where assignments lie; None if they are of another space or too far outside this one."""
         try:
             if self._are_within(values):
-                return Placed(self._space.encode(values), _keeps_constraints(self._space, values))
+                return Placed(self._space.encode(values), self._space.meets_constraints(values))
             return self._beyond(values)
         except (KeyError, TypeError, ValueError):  # a name, a category or a type that the space does not have
             return None
@@ -67,37 +67,45 @@ class Places:
     def _beyond(self, values: Mapping[str, Value]) -> Placed | None:
         unit = np.full(self._space.d, 0.5)
         for name, value in values.items():
-            place = place_of(self._space.by_name[name], value)
+            place = unit_of(self._space.by_name[name], value)
             if place is None or not -FAR <= place <= 1.0 + FAR:
                 return None
             unit[self._space.index[name]] = place
         return Placed(unit, is_inside=False)
 
 
-def place_of(item: Parameter, value: Value) -> float | None:
+def unit_of(item: Parameter, value: Value) -> float | None:
     """The place of one value, beyond 0 or 1 outside the bounds; None for what the dimension cannot hold.
 
-    Between the values of a grid it lies between their places.
+    Between the values of a grid it lies between their places, and beyond them as far in steps as it lies in
+    the grid's last steps.
     """
     if isinstance(item, Categorical):
         return item.to_unit(value) if value in item.values else None
-    if isinstance(value, str) or not math.isfinite(value):
+    if isinstance(value, str) or not math.isfinite(value) or (item.log and value <= 0):
         return None
     low, high = item.bounds
-    if item.grid is not None and low <= value <= high:
-        return float(np.interp(value, item.grid, [item.to_unit(one) for one in item.grid]))
     if item.grid is not None:
-        return None
+        return _on_grid(item, float(value))
     if low <= value <= high:
         return item.to_unit(value)
     half = 0.5 if isinstance(item, Int) else 0.0  # an integer owns the half steps around it
     low, high = low - half, high + half
-    if item.log:
-        return math.log(value / low) / math.log(high / low) if value > 0 else None
+    return _share(float(value), low, high, item.log)
+
+
+def _on_grid(item: Double | Int, value: float) -> float:
+    grid = item.grid or ()
+    places = [item.to_unit(one) for one in grid]
+    if grid[0] <= value <= grid[-1]:
+        return float(np.interp(value, grid, places))
+    near, end = (0, 1) if value < grid[0] else (-2, -1)
+    steps = _share(value, grid[near], grid[end], item.log)
+    return places[near] + steps * (places[end] - places[near])
+
+
+def _share(value: float, low: float, high: float, log: bool) -> float:
+    """How far a value lies from `low` to `high`: 0 and 1 at them, on a log scale if wanted."""
+    if log:
+        return (math.log(value) - math.log(low)) / (math.log(high) - math.log(low))
     return (value - low) / (high - low)
-
-
-def _keeps_constraints(space: Space, values: Mapping[str, Value]) -> bool:
-    """A run that has no value for a parameter, since it was declared later, breaks no constraint on it."""
-    known = [line for line in space.linear_constraints if all(name in values for name, _ in line.terms)]
-    return all(line.holds(values) for line in known)

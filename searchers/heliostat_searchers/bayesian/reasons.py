@@ -30,7 +30,8 @@ def why(models: Models, goal: Goal, point: Array, predicted: dict[str, Predictio
     if goal.aim == "coverage":
         return f"coverage: {_chance(models, goal, point)}, where little is known to meet them"
     if goal.aim == "feasibility":
-        return f"feasibility: no run has met all limits yet, this one {_chance(models, goal, point)}"
+        begun = "no run within the bounds has met all limits yet"
+        return f"feasibility: {begun}, this one {_chance(models, goal, point)}"
     expected = np.column_stack([model.mean(point) for model in models.objectives])
     known = np.column_stack([model.mean(models.baseline) for model in models.objectives])
     improves = not np.any(np.all(known >= expected, axis=1))
@@ -47,9 +48,10 @@ def why(models: Models, goal: Goal, point: Array, predicted: dict[str, Predictio
 
 
 def _chance(models: Models, goal: Goal, point: Array) -> str:
-    """The chance that the point succeeds and keeps the limits, as far as either is in doubt; else nothing."""
+    """The chance that the point rather succeeds than fails, and keeps the limits: where that is in doubt."""
     doubts = tuple(term for term in goal.acquisition.terms if isinstance(term, LogProbability))
-    what = ["succeeds"] * (models.success is not None) + ["meets all limits"] * bool(models.guardrails)
+    what = ["succeeds more likely than not"] if models.success is not None else []
+    what += ["meets all limits"] if models.guardrails else []
     if not doubts:
         return ""
     chance = exp(float(Acquisition(goal.acquisition.models, doubts).values(point)[0]))

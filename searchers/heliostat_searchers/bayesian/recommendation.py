@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import numpy as np
-from scipy.linalg import LinAlgError
 from scipy.special import ndtr
 
+from heliostat.errors import HeliostatError
 from heliostat.experiment import ExperimentSpec
 from heliostat.trial import History, Proposal
 from heliostat_searchers.bayesian.cube import Cube
+from heliostat_searchers.bayesian.gp import NO_FIT
 from heliostat_searchers.bayesian.models import fitted
 from heliostat_searchers.bayesian.reasons import predictions
 from heliostat_searchers.bayesian.rows import read_rows
@@ -35,7 +36,9 @@ def recommended(spec: ExperimentSpec, history: History) -> Proposal | None:
             mean, variance = model.at(points)
             chance *= ndtr((mean - limit) / np.sqrt(variance))
         worth = np.where((chance >= ENOUGH) & rows.is_inside, models.objectives[0].mean(points), -np.inf)
-    except LinAlgError:
+    except HeliostatError:
+        raise
+    except NO_FIT:
         return None
     if not np.isfinite(worth).any():
         return None

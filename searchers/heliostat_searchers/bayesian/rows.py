@@ -100,6 +100,7 @@ class Rows:
         is_inside: Rows at places that could be proposed: bounds or grids may have moved since, ``n``.
         failed: Places where runs failed, ``f x d``.
         pending: Places of open runs, ``p x d``.
+        is_pending_inside: As `is_inside`, of open runs, ``p``.
         tasks: Places of the tasks of data, failed and pending rows (:mod:`.tasks`), ``n``, ``f`` and ``p``.
         numbers: Of the runs of the data rows, ``n``.
     """
@@ -110,6 +111,7 @@ class Rows:
     is_inside: NDArray[np.bool_]
     failed: Array
     pending: Array
+    is_pending_inside: NDArray[np.bool_]
     tasks: tuple[Array, Array, Array]
     numbers: tuple[int, ...] = ()
 
@@ -129,7 +131,8 @@ def read_rows(spec: ExperimentSpec, history: History) -> Rows:
     steering, guards = spec.metrics.steering, spec.metrics.guardrails
     space = Places(spec.space)
     places = [(run, place) for run in history.runs if (place := space.of(run.assignments)) is not None]
-    finished = Finished([run for run, _ in places if run.state is State.COMPLETED])
+    completed = [run for run, _ in places if run.state is State.COMPLETED]
+    finished = Finished(completed, lambda run: place_of(spec, run.task))
     data, crashed = [], []
     for run, place in places:
         if run.state is State.COMPLETED and (values := _usable(run.numbers, steering)):
@@ -149,6 +152,7 @@ def read_rows(spec: ExperimentSpec, history: History) -> Rows:
         is_inside=np.array([place.is_inside for _, place, *_ in data], dtype=bool),
         failed=failed,
         pending=waiting,
+        is_pending_inside=np.array([place.is_inside for _, place in pending], dtype=bool),
         tasks=tuple(np.array([place_of(spec, run.task) for run, _ in items]) for items in lists),  # type: ignore[arg-type]  # three lists
         numbers=tuple(run.number for run, *_ in data),
     )

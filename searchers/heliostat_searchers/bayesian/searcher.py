@@ -8,7 +8,6 @@ from dataclasses import replace
 from typing import ClassVar
 
 import numpy as np
-from scipy.linalg import LinAlgError
 
 from heliostat.errors import HeliostatError
 from heliostat.experiment import ExperimentSpec
@@ -18,6 +17,7 @@ from heliostat.trial import History, Proposal, Run
 from heliostat_searchers.bayesian import design
 from heliostat_searchers.bayesian.cube import Cube
 from heliostat_searchers.bayesian.goal import anchors, goal
+from heliostat_searchers.bayesian.gp import NO_FIT
 from heliostat_searchers.bayesian.models import Models, fitted
 from heliostat_searchers.bayesian.optimizer import best_point
 from heliostat_searchers.bayesian.reasons import predictions, why
@@ -31,10 +31,6 @@ from heliostat_searchers.sobol import next_points
 from heliostat_searchers.threads import one_thread
 
 logger = logging.getLogger("heliostat")
-
-NO_FIT = (LinAlgError, ValueError, FloatingPointError)
-"""What linear algebra raises on results that no model fits: no factor exists, or a number is none. A sweep
-goes on without the model, and says so."""
 
 
 class BayesianSearcher:
@@ -123,7 +119,7 @@ def _likely(
     except HeliostatError:
         raise
     except NO_FIT as error:
-        logger.warning("no model fits the sources, the initial design takes their place: %r", error)
+        logger.warning("no model fits the sources, the initial design takes their place", exc_info=error)
         return []
 
 
@@ -155,7 +151,7 @@ def _modelled(
     except HeliostatError:
         raise
     except NO_FIT as error:
-        logger.warning("no model fits the results, a Sobol point takes its place: %r", error)
+        logger.warning("no model fits the results, a Sobol point takes its place", exc_info=error)
         reason = f"explore: no model fits the results ({error})"
     else:
         reason = "explore: the model found nothing new"

@@ -21,7 +21,7 @@ from heliostat.trial import Run, State
 from heliostat_searchers.bayesian.cube import Cube
 from heliostat_searchers.bayesian.fits import hyperparameters
 from heliostat_searchers.bayesian.gp import GP, Data, Hyperparameters
-from heliostat_searchers.bayesian.outside import FAR, place_of
+from heliostat_searchers.bayesian.outside import FAR, unit_of
 from heliostat_searchers.bayesian.rows import ABSURD, column_of
 from heliostat_searchers.bayesian.trend import Trend
 
@@ -50,8 +50,9 @@ def trends(spec: ExperimentSpec, cube: Cube, sources: Sequence[Run]) -> dict[str
 
 
 def _origin(run: Run) -> tuple[int, str, str]:
-    """What a source's runs share; studies of other optimizers have no experiment but may share a project."""
-    return (run.experiment or 0, run.project, str(run.metadata.get("study", "")))
+    """What a source's runs share; studies of other optimizers without an experiment may share a project."""
+    study = "" if run.experiment else str(run.metadata.get("study", ""))
+    return (run.experiment or 0, run.project, study)
 
 
 def _source_model(metric: Metric, cube: Cube, runs: Iterable[Run]) -> GP | None:
@@ -89,7 +90,7 @@ def _place(cube: Cube, run: Run) -> Array | None:
         value = run.assignments.get(item.name)
         if value is None:
             continue
-        unit = place_of(item, value)
+        unit = unit_of(item, value)
         if unit is None or not -FAR <= unit <= 1.0 + FAR:
             return None
         result[index] = unit

@@ -13,6 +13,7 @@ from heliostat.trial import History
 from heliostat_searchers.bayesian.acquisition import Acquisition
 from heliostat_searchers.bayesian.climb import climbed
 from heliostat_searchers.bayesian.cube import Cube
+from heliostat_searchers.bayesian.outside import Places
 from heliostat_searchers.bayesian.sources import trends
 from heliostat_searchers.bayesian.trend import Trend
 from heliostat_searchers.novelty import Key, key
@@ -40,7 +41,7 @@ def first_points(
 
     Metrics are standardised, so their mean over the objectives ranks.
     """
-    cube = Cube(spec.space, has_tasks=bool(spec.tasks))
+    cube, space = Cube(spec.space, has_tasks=bool(spec.tasks)), Places(spec.space)
     known = trends(spec, cube, history.sources)
     wanted = [metric.name for metric in spec.metrics.objectives if metric.name in known]
     if not wanted:
@@ -52,7 +53,8 @@ def first_points(
     units = np.vstack([climbers[cube.is_inside(climbers)], drawn])
     points = cube.features(units)
     worth = _worth(expected, points)
-    taken = [cube.features(cube.encoded([dict(run.assignments)]))[0] for run in history.runs]
+    places = [place for run in history.runs if (place := space.of(run.assignments)) is not None]
+    taken = [cube.features(place.unit[None])[0] for place in places]
     found: list[dict[str, Value]] = []
     for place in np.argsort(-worth, kind="stable"):
         values = spec.space.decode(units[place])
@@ -75,10 +77,10 @@ class _WeightedMean:
         return mean @ self.weights, np.broadcast_to(self.weights, mean.shape), np.zeros_like(stddev)
 
 
-def _expected(trends: list[Trend]) -> Acquisition:
-    models = tuple(model for trend in trends for model in trend.models)
-    weights = np.concatenate([np.full(len(trend.models), trend.weight) for trend in trends])
-    return Acquisition(models, (_WeightedMean(weights / len(trends)),))
+def _expected(wanted: list[Trend]) -> Acquisition:
+    models = tuple(model for trend in wanted for model in trend.models)
+    weights = np.concatenate([np.full(len(trend.models), trend.weight) for trend in wanted])
+    return Acquisition(models, (_WeightedMean(weights / len(wanted)),))
 
 
 def _worth(expected: Acquisition, points: Array) -> Array:

@@ -10,14 +10,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
-from scipy.linalg import LinAlgError
 
+from heliostat.errors import HeliostatError
 from heliostat.experiment import ExperimentSpec
 from heliostat.ports import CrossValidation, Expected
 from heliostat.space import Value
 from heliostat.trial import History, State
 from heliostat_searchers.bayesian.cube import Cube
-from heliostat_searchers.bayesian.gp import GP
+from heliostat_searchers.bayesian.gp import GP, NO_FIT
 from heliostat_searchers.bayesian.models import Models, fitted, kept_rows
 from heliostat_searchers.bayesian.rows import Column, read_rows
 from heliostat_searchers.threads import one_thread
@@ -76,7 +76,9 @@ def surrogate_of(spec: ExperimentSpec, history: History) -> GaussianProcesses | 
     cube = Cube(spec.space, has_tasks=bool(spec.tasks))
     try:
         models = fitted(spec, cube, rows, history.sources)
-    except LinAlgError:
+    except HeliostatError:
+        raise
+    except NO_FIT:
         return None
     chosen = kept_rows(rows, len(spec.metrics.objectives))
     return GaussianProcesses(cube, models, tuple(rows.numbers[place] for place in chosen))

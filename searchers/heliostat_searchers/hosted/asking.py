@@ -75,7 +75,8 @@ def proposals(
 ) -> list[Proposal]:
     """Up to `count` legal new points: the library's, then, with the reason, those of a Sobol sequence.
 
-    The user's defaults come first, if every living parameter has one.
+    The user's defaults come first, if every living parameter has one; later than a few queued points they are
+    left out.
 
     Args:
         name: The library, for people.
