@@ -234,6 +234,24 @@ def test_an_actor_that_is_killed_comes_back_and_loses_nothing(ray_cluster, log):
 
 
 @pytest.mark.ray
+def test_an_actor_that_is_killed_before_every_call_suggests_what_one_that_lives_does(ray_cluster, log):
+    stewards = stewards_of(log)
+    histories = {}
+    for kills in (False, True):
+        id, given = declare(log, budget=9, searcher="bayesian", seed=4), []
+        for turn in range(9):
+            if kills and turn:
+                os.kill(ray_cluster.get(stewards._actor(id).process.remote()), signal.SIGKILL)
+            run = stewards.ask_and_wait(id, Ask(key=f"{kills}, {turn}")).runs[0]
+            told(log, run, (run.assignments["x"] - 0.3) ** 2 + run.assignments["y"])
+            given.append(dict(run.assignments))
+        histories[kills] = given
+        ray_cluster.kill(stewards._actor(id))
+    assert histories[True] == histories[False]
+    assert len({tuple(values.values()) for values in histories[True]}) == 9
+
+
+@pytest.mark.ray
 def test_an_actor_that_nobody_asks_goes_away_and_the_next_call_makes_another(ray_cluster, log):
     from heliostat.steering.cluster import ClusterStewards
 
