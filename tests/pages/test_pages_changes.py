@@ -76,6 +76,24 @@ def test_budget_thresholds_and_bounds_are_edited_within_their_rules(chromium, si
     assert site.wire.ok("GET", f"/v1/aiexperiments/{experiment}")["parameters"][0]["bounds"]["max"] == 7
 
 
+def test_defaults_and_beliefs_are_shown_beside_the_parameters(chromium, site):
+    bounds = {"min": 0, "max": 1}
+    beliefs = [
+        {"name": "normal", "mean": 0.9, "scale": 0.05},
+        {"name": "beta", "shape_a": 2, "shape_b": 5},
+    ]
+    parameters = [
+        {"name": f"p{place}", "type": "double", "bounds": bounds, "prior": prior, "default_value": 0.5}
+        for place, prior in enumerate(beliefs)
+    ]
+    experiment = site.bowl(parameters=parameters)
+    with site.page(chromium, f"/experiments/{experiment}/properties") as (page, watch):
+        shown = page.inner_text("[aria-label=Parameters]")
+        assert "default 0.5; believed near 0.9 ± 0.05" in shown
+        assert "default 0.5; believed as Beta(2, 5)" in shown
+        watch.check()
+
+
 def test_a_report_is_frozen_and_shared_by_a_link(chromium, site):
     with site.page(chromium, f"/experiments/{site.experiment}/reports") as (page, watch):
         page.fill("[data-form=freeze] [name=title]", "Ready <i>now</i>?")
