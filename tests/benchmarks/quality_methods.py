@@ -134,6 +134,7 @@ METHODS = {
         Method("smac", "smac_driver.py", ANY - {"parallel"}, environment="smac", suites=CONDITIONAL),
         Method("hebo", "hebo_driver.py", frozenset(), environment="hebo", seeds=3, suites=CONDITIONAL),
         Method("baybe", "baybe_driver.py", frozenset(), environment="baybe", seeds=3, suites=CONDITIONAL),
+        Method("vizier", "vizier_driver.py", frozenset(), environment="vizier", seeds=3, suites=CONDITIONAL),
         Method("past_best", "past_driver.py", frozenset(), seeds=10, only=frozenset({"P11"})),
     )
 }

@@ -20,7 +20,7 @@ TURNS = (
     ("random", "sobol", "past_best", "optuna_tpe", "optuna_nsga2", "hyperopt"),
     ("optuna_gp", "sigopt"),
     ("ax",),
-    ("smac", "hebo", "baybe"),
+    ("smac", "hebo", "baybe", "vizier"),
 )
 """Methods whose cells take turns; a group begins when the one before it has ended."""
 

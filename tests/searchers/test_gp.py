@@ -1,5 +1,7 @@
 """The closed-form GP: gradients against finite differences, parity with BoTorch."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from scipy.optimize import approx_fprime
@@ -16,17 +18,20 @@ from heliostat_searchers.bayesian.fitting import Priors, fit, log_posterior
 from heliostat_searchers.bayesian.gp import GP, Data, Hyperparameters
 from heliostat_searchers.bayesian.kernels import FRONT_RBF, MATERN, RBF, Kernel
 from heliostat_searchers.bayesian.pareto import LogHypervolumeImprovement, reference_point
+from heliostat_searchers.bayesian.trend import Trend
 from heliostat_searchers.quiet import quiet
 
 with quiet():
     import torch
     from botorch.acquisition import LogExpectedImprovement as TheirImprovement
-    from botorch.acquisition.analytic import _log_ei_helper
+    from botorch.acquisition.analytic import LogConstrainedExpectedImprovement, _log_ei_helper
     from botorch.fit import fit_gpytorch_mll
-    from botorch.models import SingleTaskGP
+    from botorch.models import ModelListGP, SingleTaskGP
+    from botorch.models.utils.gpytorch_modules import get_covar_module_with_dim_scaled_prior
     from gpytorch.mlls import ExactMarginalLogLikelihood
 
 BOTORCH_RBF = Kernel("RBF", 1e-4, RBF.shape)
+BOTORCH_MATERN = Kernel("Matérn-5/2", 1e-4, MATERN.shape)
 
 
 def some_data(n=30, k=4, known_noise=False):
@@ -57,6 +62,27 @@ def test_gradients_of_the_posterior(kernel):
     mean, variance, mean_slope, variance_slope = model.slopes(point)
     np.testing.assert_allclose([mean, variance], model.at(point), atol=1e-12)
     for place, slope in enumerate((mean_slope, variance_slope)):
+        numeric = approx_fprime(point[0], lambda x, place=place: model.at(x[None])[place][0], 1e-6)
+        np.testing.assert_allclose(slope[0], numeric, atol=2e-5)
+
+
+def on_a_trend():
+    """Data of which a source has seen something, and a posterior that leaves less of it to the kernel."""
+    source = GP(some_data(n=20), Hyperparameters(MATERN, np.array([0.5, 0.7, 1.5, 1.0]), 0.05))
+    return replace(some_data(), trend=Trend((source, source)))
+
+
+def test_gradient_of_the_fit_on_a_trend():
+    data, owners, theta = on_a_trend(), np.array([0, 1, 2, 2]), np.log([0.4, 0.9, 2.0, 0.03])
+    _, gradient = log_posterior(theta, data, owners, MATERN, 0.3)
+    numeric = approx_fprime(theta, lambda x: log_posterior(x, data, owners, MATERN, 0.3)[0], 1e-6)
+    np.testing.assert_allclose(gradient, numeric, atol=2e-5)
+
+
+def test_gradients_of_the_posterior_on_a_trend():
+    hyper = Hyperparameters(MATERN, np.array([0.4, 0.9, 2.0, 1.0]), 0.03, amplitude=0.3)
+    model, point = GP(on_a_trend(), hyper), np.array([[0.3, 0.2, 0.9, 0.5]])
+    for place, slope in enumerate(model.slopes(point)[2:]):
         numeric = approx_fprime(point[0], lambda x, place=place: model.at(x[None])[place][0], 1e-6)
         np.testing.assert_allclose(slope[0], numeric, atol=2e-5)
 
@@ -110,17 +136,32 @@ def test_log_improvement_is_botorchs(u):
     assert log_improvement(np.array([u]))[0] == pytest.approx(theirs, rel=1e-9)
 
 
-@pytest.fixture(scope="module")
-def botorch_model():
-    """BoTorch's default model with our hyper-parameters loaded, and ours."""
-
-    data = some_data()
-    hyper = fit(data, np.arange(4), (BOTORCH_RBF,), Priors(noise=(-4.0, 1.0)))
+@pytest.fixture(
+    scope="module",
+    params=[(BOTORCH_RBF, 30, 4), (BOTORCH_MATERN, 30, 4), (BOTORCH_RBF, 70, 8), (BOTORCH_MATERN, 70, 8)],
+    ids=lambda param: f"{param[0].name}, n = {param[1]}, d = {param[2]}",
+)
+def botorch_model(request):
+    """BoTorch's model with our hyper-parameters loaded, and ours; its default is the first."""
+    kernel, n, d = request.param
+    data = some_data(n, d)
+    hyper = fit(data, np.arange(d), (kernel,), Priors(noise=(-4.0, 1.0)))
     ours = GP(data, hyper)
-    X = torch.as_tensor(data.points)
-    theirs = SingleTaskGP(X, torch.as_tensor(data.values)[:, None], outcome_transform=None)
+    theirs = unfitted(data.points, data.values, kernel)
     load(theirs, hyper, ours._constant)
     return ours, theirs
+
+
+def unfitted(points, values, kernel):
+    covariance = get_covar_module_with_dim_scaled_prior(
+        ard_num_dims=points.shape[1], use_rbf_kernel=kernel.name == "RBF"
+    )
+    return SingleTaskGP(
+        torch.as_tensor(points),
+        torch.as_tensor(values)[:, None],
+        covar_module=covariance,
+        outcome_transform=None,
+    )
 
 
 def load(theirs, hyper, constant):
@@ -131,7 +172,7 @@ def load(theirs, hyper, constant):
 
 def test_posterior_is_botorchs(botorch_model):
     ours, theirs = botorch_model
-    points = np.random.default_rng(0).random((50, 4))
+    points = np.random.default_rng(0).random((50, ours.data.points.shape[1]))
     with torch.no_grad():
         posterior = theirs.posterior(torch.as_tensor(points))
     mean, variance = ours.at(points)
@@ -141,10 +182,22 @@ def test_posterior_is_botorchs(botorch_model):
 
 def test_log_expected_improvement_is_botorchs(botorch_model):
     ours, theirs = botorch_model
-    points = np.random.default_rng(0).random((50, 4))
+    points = np.random.default_rng(0).random((50, ours.data.points.shape[1]))
     with torch.no_grad():
         wanted = TheirImprovement(theirs, best_f=1.2)(torch.as_tensor(points)[:, None]).numpy()
     found = Acquisition((ours,), (LogExpectedImprovement(1.2),)).values(points)
+    np.testing.assert_allclose(found, wanted, atol=1e-4)
+
+
+def test_log_improvement_under_a_guardrail_is_botorchs(botorch_model):
+    ours, theirs = botorch_model
+    points = np.random.default_rng(0).random((50, ours.data.points.shape[1]))
+    limited = LogConstrainedExpectedImprovement(
+        ModelListGP(theirs, theirs), best_f=1.2, objective_index=0, constraints={1: (0.4, None)}
+    )
+    with torch.no_grad():
+        wanted = limited(torch.as_tensor(points)[:, None]).numpy()
+    found = Acquisition((ours, ours), (LogExpectedImprovement(1.2), LogProbability(0.4, 1))).values(points)
     np.testing.assert_allclose(found, wanted, atol=1e-4)
 
 
@@ -153,16 +206,16 @@ def test_map_is_botorchs(botorch_model):
     before = ExactMarginalLogLikelihood(theirs.likelihood, theirs)
     theirs.train()
     value = before(theirs(*theirs.train_inputs), theirs.train_targets).item()
-    fresh = SingleTaskGP(theirs.train_inputs[0], theirs.train_targets[:, None], outcome_transform=None)
+    fresh = unfitted(ours.data.points, ours.data.values, ours.hyper.kernel)
     after = ExactMarginalLogLikelihood(fresh.likelihood, fresh)
     fit_gpytorch_mll(after)
     fresh.train()
     best = after(fresh(*fresh.train_inputs), fresh.train_targets).item()
     theirs.eval()
-    assert value == pytest.approx(best, abs=1e-4)
-    np.testing.assert_allclose(
-        np.log(ours.hyper.lengths), np.log(fresh.covar_module.lengthscale.detach().numpy()[0]), atol=0.1
-    )
+    assert -1e-4 < value - best < 1e-3  # theirs may stop a little earlier
+    theirs_lengths = fresh.covar_module.lengthscale.detach().numpy()[0]
+    matters = ours.hyper.lengths < 3  # beyond, a column is nearly flat, and so is the likelihood
+    np.testing.assert_allclose(np.log(ours.hyper.lengths[matters]), np.log(theirs_lengths[matters]), atol=0.1)
 
 
 def test_given_noise_is_believed():
