@@ -8,6 +8,7 @@ ordered choices; a parameter in a linear constraint must be linear and without a
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
@@ -24,6 +25,8 @@ from heliostat_searchers.sobol import next_points
 
 if TYPE_CHECKING:
     import numpy as np
+
+logger = logging.getLogger("heliostat")
 
 LOGGERS = (
     "ax.api.client",
@@ -122,7 +125,8 @@ def _asked(
             found = list(client.get_next_trials(max_trials=count).values())
         except AxError as error:  # needs data, or finds nothing new: both are regular ends
             return [], f"Ax has no suggestion ({type(error).__name__})"
-        except (RuntimeError, StopIteration, ValueError) as error:  # numerics of its model on odd values
+        except Exception as error:  # a sweep must outlive whatever code that is not ours makes of its results
+            logger.warning("Ax failed, a Sobol point takes its place: %r", error)
             return [], f"Ax's model failed ({type(error).__name__})"
     points = []
     for parameters in found:

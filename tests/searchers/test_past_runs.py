@@ -14,6 +14,7 @@ from heliostat.registry import check_supported, make_searcher
 from heliostat.space import Categorical, Double, Int, LinearConstraint, Space, sample
 from heliostat.testing.problems import ZOO
 from heliostat.trial import Checkpoint, History, Measurement, Run, State
+from heliostat_searchers import ax_stock
 from heliostat_searchers.bayesian import models, searcher, sources
 from heliostat_searchers.bayesian.cube import Cube
 from heliostat_searchers.bayesian.rows import read_rows
@@ -255,6 +256,18 @@ def test_where_no_model_fits_the_log_says_so(monkeypatch, caplog):
         (proposal,) = suggested(LINE, runs)
     assert proposal.why == "explore: no model fits the results (no factor)"
     assert "no model fits the results, a Sobol point takes its place" in caplog.text
+
+
+def test_where_ax_breaks_the_sweep_goes_on(monkeypatch, caplog):
+    def broken(*_):
+        raise TypeError("no such option")
+
+    monkeypatch.setattr(ax_stock, "_client", broken)
+    history = History((done({"x": 0.7}, loss=1.0),))
+    with caplog.at_level(logging.WARNING, logger="heliostat"):
+        (proposal,) = make_searcher("ax").suggest(LINE, history, 1, np.random.default_rng(0))
+    assert proposal.why == "explore: Ax's model failed (TypeError)"
+    assert "no such option" in caplog.text
 
 
 def test_a_declaration_that_its_searcher_cannot_run_is_refused_at_once():
