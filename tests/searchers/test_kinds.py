@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 
 from heliostat.experiment import ExperimentSpec, Task
-from heliostat.metrics import Metrics, guardrail, minimize
+from heliostat.metrics import Metrics, guardrail, maximize, minimize
 from heliostat.registry import make_searcher
-from heliostat.space import Double, Normal, Space
+from heliostat.space import Conditional, Double, Int, LinearConstraint, Normal, Space
 from heliostat.trial import History, Measurement, Run, State
 from heliostat_searchers.bayesian import goal
 
@@ -259,6 +259,50 @@ def test_a_prior_near_the_optimum_helps_at_once():
 def test_a_wrong_prior_is_forgiven():
     spec = ExperimentSpec("misled", believed((0.1, 0.1)), LOSS, budget=25)
     assert traces(spec, branin)[-1] < 0.1
+
+
+def bowl(values):
+    return (values["x"] - 0.2) ** 2 + (values.get("y", 0.3) - 0.3) ** 2
+
+
+def test_a_narrow_wrong_prior_is_left_by_a_jump():
+    """Its tail, 35 deviations off, would outweigh any improvement."""
+    sure = Space((Double("x", 0, 1, prior=Normal(0.9, 0.02)), Double("y", 0, 1)))
+    spec = ExperimentSpec("sure", sure, LOSS, budget=25)
+    assert traces(spec, bowl, seeds=(0,))[-1] < 1e-3
+
+
+def test_a_wrong_prior_does_not_close_its_choice():
+    switch = Space(
+        (
+            Double("x", 0, 1, prior=Normal(0.9, 0.05), conditions={"kind": "good"}),
+            Double("z", 0, 1, conditions={"kind": "poor"}),
+        ),
+        conditionals=(Conditional("kind", ("good", "poor")),),
+    )
+    spec = ExperimentSpec("choice", switch, LOSS, budget=25)
+
+    def loss(values):
+        return bowl(values) if values["kind"] == "good" else 0.1 + (values["z"] - 0.5) ** 2
+
+    assert traces(spec, loss, seeds=(0,))[-1] < 0.01
+
+
+# Linear constraints
+
+
+def test_an_integer_at_its_bound_takes_no_more_room_than_it_has():
+    space = Space(
+        (Double("a", 0, 10), Int("b", 0, 3)),
+        linear_constraints=(LinearConstraint("less_than", 8, (("a", 1.0), ("b", 1.0))),),
+    )
+    spec = ExperimentSpec("corner", space, Metrics((maximize("gain"),)), budget=14)
+    runs = played(spec, lambda values, task: {"gain": values["a"] + 2 * values["b"]}, 0)
+    assert max(run.numbers["gain"] for run in runs) > 10.99  # 11 at a = 5, b = 3
+    places = np.array([list(run.assignments.values()) for run in runs])
+    assert all(place.sum() <= 8 for place in places)  # as a user would add it up
+    gaps = np.linalg.norm(places[:, None] - places[None], axis=2)[np.triu_indices(len(places), 1)]
+    assert gaps.min() > 1e-6
 
 
 # Noise

@@ -243,7 +243,7 @@ def test_the_reason_names_the_chance_to_succeed():
     (guarded,) = suggested(spec, runs)
     assert "meets all limits with P = " in guarded.why
     (failing,) = suggested(spec, [*runs, done({"x": 0.95}, state=State.FAILED)])
-    assert "succeeds more likely than not and meets all limits with P = " in failing.why
+    assert "succeeds and meets all limits with P = " in failing.why
 
 
 def test_where_no_model_fits_the_log_says_so(monkeypatch, caplog):

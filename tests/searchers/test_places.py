@@ -84,7 +84,17 @@ def test_what_a_prior_expects_does_not_depend_on_how_narrow_it_is(scale):
     cube = Cube(space)
     prior = log_prior(cube, 4)
     value, _ = prior(cube.features(cube.encoded([{"kind": "b", "y": 0.3}])))
-    assert value[0] == pytest.approx(-0.5 * prior.weight, rel=0.02)
+    entropy = 0.5 * np.log(2 * np.pi * np.e * scale**2)
+    assert value[0] == pytest.approx(-entropy * prior.weight, rel=0.05)
+
+
+def test_a_belief_that_is_far_off_costs_no_more_than_its_doubt():
+    space = Space((Double("x", 0, 1, prior=Normal(0.9, 0.001)),))
+    prior = log_prior(Cube(space), 1)
+    (peak, flank, far), slope = prior(np.array([[0.9], [0.899], [0.2]]))
+    assert peak > flank > far
+    assert far == pytest.approx(prior.weight * np.log(0.05))
+    assert slope[2, 0] == pytest.approx(0.0)
 
 
 def test_a_prior_fades_while_no_run_is_feasible():

@@ -86,7 +86,7 @@ def test_a_pool_of_workers_never_blocks():
     [
         ("all failed", "every run has failed"),
         ("constant", "all results are equal"),
-        ("ten times the same point", "only 1 different places"),
+        ("ten times the same point", "only 1 place has a result"),
     ],
 )
 def test_without_a_model_it_says_why(history, reason):

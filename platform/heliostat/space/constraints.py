@@ -12,6 +12,9 @@ from heliostat.errors import InvalidValue
 TOLERANCE = 1e-9
 """Relative slack in the test of a constraint: a few hundred roundings of a double."""
 
+SURELY = -1e-15
+"""The same for what is proposed: a few roundings inside, so that a user's own sum agrees in any order."""
+
 
 @dataclass(frozen=True)
 class LinearConstraint:
@@ -33,10 +36,10 @@ class LinearConstraint:
         object.__setattr__(self, "threshold", threshold)
         object.__setattr__(self, "terms", _read_terms(self.terms))
 
-    def holds(self, values: Mapping[str, Any]) -> bool:
-        """Whether the assigned values meet the constraint (up to :data:`TOLERANCE`)."""
+    def holds(self, values: Mapping[str, Any], tolerance: float = TOLERANCE) -> bool:
+        """Whether the assigned values meet the constraint, up to a relative `tolerance`."""
         products = [weight * float(values[name]) for name, weight in self.terms]
-        slack = TOLERANCE * max(abs(self.threshold), *(abs(product) for product in products))
+        slack = tolerance * max(abs(self.threshold), *(abs(product) for product in products))
         total = sum(products) - self.threshold
         return total <= slack if self.type == "less_than" else total >= -slack
 

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from heliostat import schema
 from heliostat.errors import InvalidValue
-from heliostat.space.constraints import LinearConstraint
+from heliostat.space.constraints import SURELY, TOLERANCE, LinearConstraint
 from heliostat.space.parameters import Categorical, Conditional, Double, Int, Parameter, Value
 
 Assignments = Mapping[str, Value]
@@ -116,9 +116,9 @@ class Space:
         self._refuse_violation(result, field)
         return result
 
-    def meets_constraints(self, values: Assignments) -> bool:
-        """Whether all linear constraints hold."""
-        return all(constraint.holds(values) for constraint in self.linear_constraints)
+    def meets_constraints(self, values: Assignments, tolerance: float = TOLERANCE) -> bool:
+        """Whether all linear constraints hold, up to a relative `tolerance`."""
+        return all(constraint.holds(values, tolerance) for constraint in self.linear_constraints)
 
     def encode(self, values: Assignments) -> NDArray[np.float64]:
         """Place in the unit cube, shape ``d``; dimensions that are not alive are at 0.5."""
@@ -138,9 +138,11 @@ class Space:
             straight line towards their centre until it is inside.
         """
         values = self.decode_freely(unit)
-        if self.meets_constraints(values):
+        if self.meets_constraints(values, SURELY):
             return values
-        return self._pulled_inside(unit)
+        pulled = self._pulled_inside(unit)
+        is_near = self.meets_constraints(values) and self._differ_in_countable(values, pulled)
+        return values if is_near else pulled
 
     def decode_freely(self, unit: NDArray[np.float64]) -> dict[str, Value]:
         """As :meth:`decode`, without regard to linear constraints."""
@@ -206,14 +208,23 @@ class Space:
             goal[self.index[name]] = self.by_name[name].to_unit(value)
         low, high = 0.0, 1.0
         best = self.decode_freely(goal)
+        tolerance = SURELY if self.meets_constraints(best, SURELY) else TOLERANCE
         for _ in range(30):  # 2⁻³⁰ of the way: far below what a model can tell apart
             middle = (low + high) / 2
             values = self.decode_freely(unit + middle * (goal - unit))
-            if self.meets_constraints(values):
+            if self.meets_constraints(values, tolerance):
                 best, high = values, middle
             else:
                 low = middle
         return best
+
+    def _differ_in_countable(self, first: Assignments, second: Assignments) -> bool:
+        """Whether two points differ in a choice, an integer or a place on a grid."""
+        return any(
+            first.get(item.name) != second.get(item.name)
+            for item in self.dimensions
+            if not isinstance(item, Double) or item.grid is not None
+        )
 
     def _refuse_violation(self, values: Assignments, field: str) -> None:
         for constraint in self.linear_constraints:

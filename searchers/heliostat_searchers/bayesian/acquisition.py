@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from scipy.special import erfcx, log_ndtr
 
 from heliostat_searchers.bayesian.gp import GP
-from heliostat_searchers.bayesian.places import Place
+from heliostat_searchers.bayesian.places import LOG_ROOT_TWO_PI, Place
 
 Array = NDArray[np.float64]
 Worth = tuple[Array, Array, Array]
@@ -27,8 +27,6 @@ Worth = tuple[Array, Array, Array]
 
 DEEP = -1e4
 """Below, ``φ(z)/Φ(z)`` is -z to eight digits, and the difference of their logarithms loses more than that."""
-
-LOG_ROOT_TWO_PI = 0.5 * float(np.log(2.0 * np.pi))
 
 
 class Term(Protocol):

@@ -10,7 +10,7 @@ from scipy.optimize import minimize
 
 from heliostat.space import Double, Int, Parameter
 from heliostat_searchers.bayesian.acquisition import Acquisition
-from heliostat_searchers.bayesian.cube import Cube
+from heliostat_searchers.bayesian.cube import Cube, is_continuous
 
 Array = NDArray[np.float64]
 
@@ -24,10 +24,15 @@ def climbed(acquisition: Acquisition, cube: Cube, starts: Array, steps: int) -> 
     if not movable.any():
         return starts
     if cube.space.linear_constraints:
+        inside = [
+            _inside(acquisition, cube, unit, free, steps) for unit, free in zip(starts, movable, strict=True)
+        ]
+        # Rounded, integers leave room beside a constraint, or take it: the others climb once more.
+        endless = np.array([is_continuous(item) for item in cube.space.dimensions])
         return np.array(
             [
-                _inside(acquisition, cube, unit, free, steps)
-                for unit, free in zip(starts, movable, strict=True)
+                _inside(acquisition, cube, unit, free & endless, steps) if (free & ~endless).any() else unit
+                for unit, free in zip(cube.snapped(np.array(inside)), movable, strict=True)
             ]
         )
     return _in_box(acquisition, cube, starts, movable, steps)
@@ -78,12 +83,21 @@ def _inside(acquisition: Acquisition, cube: Cube, start: Array, free: NDArray[np
         "fun": lambda theta: _room(cube, place(theta))[0],
         "jac": lambda theta: _room(cube, place(theta))[1][:, free],
     }
-    bounds = [(0.0, 1.0)] * int(free.sum())
+    edges = [_edges(item) for item in cube.space.dimensions]
+    bounds = [edge for edge, is_free in zip(edges, free, strict=True) if is_free]
     options = {"maxiter": steps, "ftol": 1e-6}  # in log units, where 1e-6 is no difference
     found = minimize(
         loss, start[free], jac=True, method="SLSQP", bounds=bounds, constraints=constraints, options=options
     )
-    return place(np.clip(found.x, 0.0, 1.0)) if np.isfinite(found.x).all() else start
+    low, high = np.array(bounds).T
+    return place(np.clip(found.x, low, high)) if np.isfinite(found.x).all() else start
+
+
+def _edges(item: Parameter) -> tuple[float, float]:
+    """Where a dimension's smallest and largest value lie; an integer's bins end half a step beyond them."""
+    if isinstance(item, Int) and item.grid is None:
+        return item.to_unit(item.bounds[0]), item.to_unit(item.bounds[1])
+    return 0.0, 1.0
 
 
 def _room(cube: Cube, unit: Array) -> tuple[Array, Array]:

@@ -6,6 +6,7 @@ through their parameters one by one. Letters: ``b`` points, ``d`` dimensions, ``
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import cached_property
 
 import numpy as np
@@ -39,6 +40,21 @@ class Cube:
         """Dimension of each feature column, shape ``k``; the task is a dimension of its own."""
         widths = [columns.stop - columns.start for columns in self.columns]
         return np.repeat(np.arange(self.space.d + self.has_tasks), [*widths, *[1] * self.has_tasks])
+
+    @cached_property
+    def even(self) -> Space:
+        """The space without priors."""
+        if not self.has_priors:
+            return self.space
+        plain = [
+            replace(item, prior=None) if isinstance(item, Double) else item for item in self.space.parameters
+        ]
+        return replace(self.space, parameters=tuple(plain))
+
+    @property
+    def has_priors(self) -> bool:
+        """Whether a belief is declared."""
+        return any(isinstance(item, Double) and item.prior is not None for item in self.space.dimensions)
 
     @cached_property
     def discrete(self) -> list[int]:
@@ -116,10 +132,9 @@ def switch_values(space: Space, name: str) -> tuple[str, ...]:
 
 
 def legal_units(cube: Cube, count: int, rng: np.random.Generator) -> Array:
-    """`count` random legal places, ``count x d``: evenly, or by the priors where some are declared."""
-    bent = any(isinstance(item, Double) and item.prior is not None for item in cube.space.dimensions)
-    if cube.space.linear_constraints or bent:
-        return sample_units(cube.space, rng, count)
+    """`count` random legal places, ``count x d``, evenly over the space whatever is believed of it."""
+    if cube.space.linear_constraints:
+        return sample_units(cube.even, rng, count)
     return cube.snapped(rng.random((count, cube.space.d)))
 
 

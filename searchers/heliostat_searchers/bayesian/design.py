@@ -53,7 +53,8 @@ def obstacle(spec: ExperimentSpec, history: History, rows: Rows) -> str:
             return "every run has failed"
         return "no completed run lies near the space" if history.completed else "no run has completed"
     if rows.distinct + len(rows.failed) < (planned(spec, history) + 1) // 2 or rows.distinct < 2:
-        return f"only {rows.distinct} different places have a result"
+        places = "1 place has" if rows.distinct == 1 else f"{rows.distinct} different places have"
+        return f"only {places} a result"
     if not spec.metrics.objectives:
         return ""
     if all(column.is_constant for column in rows.columns) and not len(rows.failed):

@@ -24,7 +24,7 @@ from heliostat_searchers.bayesian.acquisition import (
 )
 from heliostat_searchers.bayesian.cube import Cube, legal_units
 from heliostat_searchers.bayesian.gp import GP
-from heliostat_searchers.bayesian.models import Models, scalarised
+from heliostat_searchers.bayesian.models import NOISY, Models, scalarised
 from heliostat_searchers.bayesian.optimizer import FRUGAL, THOROUGH, Effort
 from heliostat_searchers.bayesian.pareto import (
     HYPERVOLUME_OBJECTIVES,
@@ -53,12 +53,6 @@ LEAP = 0.5
 plateau (trees, tables, rounded metrics) the model expects ripples that are not there, and never leaves them.
 50 to 60 runs, 8 seeds, median regrets without and with it: a forest's surrogate 0.025 → 0.018, a table of
 boosting runs 0.0063 → 0.0040; 0.25 and 1 did not differ beyond the spread between seeds."""
-
-NOISY = 0.01
-"""Noise variance of standardised values from which it decides where to ask: a tenth of their spread. Below,
-places are told apart as well as ever. Medians of the recommended point's regret without and with it:
-Hartmann6 with unknown noise 0.42 → 0.27, with told noise 0.65 → 0.22 (12 seeds), Branin, whose noise grows
-along an axis, 0.85 → 0.50 (24 seeds)."""
 
 BALL = 48
 """Offsets that stand for a ball in coverage: its share is known to ±7 %, and the ranking needs no more."""

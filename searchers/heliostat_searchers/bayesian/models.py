@@ -11,7 +11,7 @@ median best 0.0485 instead of 0.052, 9.4 failures instead of 11.5; random 0.090 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -41,6 +41,12 @@ MODEL_ROWS = 1500
 UNTRIED = 256
 """Places of a space without runs that stand for it until the first result: coarse, and gone with that
 result."""
+
+NOISY = 0.01
+"""Noise variance of standardised values from which it decides where to ask: a tenth of their spread. Below,
+places are told apart as well as ever. Medians of the recommended point's regret without and with it:
+Hartmann6 with unknown noise 0.42 → 0.27, with told noise 0.65 → 0.22 (12 seeds), Branin, whose noise grows
+along an axis, 0.85 → 0.50 (24 seeds)."""
 
 MODEL_FAILURES = 300
 """Failed rows that the objectives' posteriors hold as believers, an even spread of them: each costs as much
@@ -73,6 +79,8 @@ class Models:
         ties: Other places whose one objective is exactly that of the best.
         measured: Rows of each objective's data that are results; believers follow them.
         ended: Runs that ended, well or not.
+        answered: Features of rows whose repetition would tell nothing, ``a x k``: results without noise, and
+            failures; none with tasks, where a place is asked again on another one.
     """
 
     objectives: tuple[GP, ...]
@@ -87,6 +95,7 @@ class Models:
     ties: int = 0
     measured: int = 0
     ended: int = 0
+    answered: Array = field(default_factory=lambda: np.zeros((0, 0)))
 
     @property
     def everyone(self) -> tuple[GP, ...]:
@@ -173,7 +182,10 @@ def fitted(
         ties=_ties(rows, split),
         measured=len(kept),
         ended=rows.n + len(failed),
+        answered=np.zeros((0, cube.k)),
     )
+    if not cube.has_tasks and (not split or settled.noise < NOISY):
+        settled = replace(settled, answered=np.vstack([points, failed]))
     return settled.with_pending(cube.features(rows.pending, rows.tasks[2]), rows.is_pending_inside)
 
 

@@ -8,14 +8,14 @@ Letters: ``b`` points, ``d`` dimensions, ``k`` feature columns.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import chain
 
 import numpy as np
 from numpy.typing import NDArray
 
-from heliostat.space import Value
+from heliostat.space import Value, sample_units
 from heliostat_searchers.bayesian.acquisition import Acquisition
 from heliostat_searchers.bayesian.climb import climbed
 from heliostat_searchers.bayesian.cube import Cube, legal_units, neighbours
@@ -64,6 +64,10 @@ TWIN = 1e-3
 """Distance in the unit cube below which a point asks again what an open run is about to answer. A model that
 is nearly sure still expects a gain there, of a millionth, and would let several workers refine one place."""
 
+REPEAT = 1e-6
+"""The same below which a point asks again what has been answered without noise: it differs by the rounding of
+a climb, mostly one that ends at a constraint."""
+
 
 def best_point(
     acquisition: Acquisition,
@@ -71,12 +75,14 @@ def best_point(
     known: Array,
     used: set[Key],
     pending: Array,
+    answered: Array,
     effort: Effort,
     rng: np.random.Generator,
 ) -> dict[str, Value] | None:
     """The most valuable new assignments; None if none was found.
 
-    They keep :data:`TWIN` from open runs, but for spaces that are enumerated or too full of them.
+    They keep :data:`TWIN` from open runs and :data:`REPEAT` from answered ones, but for spaces that are
+    enumerated or too full of them.
 
     Args:
         acquisition: What to maximise.
@@ -84,6 +90,7 @@ def best_point(
         known: Places of the best known points, best first, ``r x d``.
         used: Keys to avoid.
         pending: Features of open runs, ``p x k``.
+        answered: Features of runs that need no repetition, ``n x k``.
         effort: How hard to search.
         rng: Source of the random points.
     """
@@ -99,27 +106,27 @@ def best_point(
     ranked = acquisition.values(cube.features(cube.encoded(finalists)))
     best = (finalists[place] for place in np.argsort(-ranked, kind="stable"))
     others = (cube.space.decode(raw[place]) for place in order)
-    return _first_apart(cube, chain(best, others), used, pending)
+    return _first_apart(cube, chain(best, others), used, ((pending, TWIN), (answered, REPEAT)))
 
 
 def _first_apart(
-    cube: Cube, ranked: Iterable[dict[str, Value]], used: set[Key], pending: Array
+    cube: Cube, ranked: Iterable[dict[str, Value]], used: set[Key], known: Sequence[tuple[Array, float]]
 ) -> dict[str, Value] | None:
-    """The first new assignments that are no twin of an open run; the first new ones if all are."""
+    """The first new assignments that keep these distances from known points; the first new ones else."""
     twin = None
     for values in ranked:
         if key(values) not in used:
-            if not _is_twin(cube, values, pending):
+            if not any(_is_near(cube, values, points, distance) for points, distance in known):
                 return values
             twin = twin or values
     return twin
 
 
-def _is_twin(cube: Cube, values: dict[str, Value], pending: Array) -> bool:
-    """Whether an open run, on any task, lies within :data:`TWIN`."""
-    away = pending - cube.features(cube.encoded([values]))
+def _is_near(cube: Cube, values: dict[str, Value], points: Array, distance: float) -> bool:
+    """Whether one of the points, on any task, lies within a distance."""
+    away = points - cube.features(cube.encoded([values]))
     away = away[:, : away.shape[1] - cube.has_tasks]
-    return bool(np.any(np.linalg.norm(away, axis=1) < TWIN))
+    return bool(np.any(np.linalg.norm(away, axis=1) < distance))
 
 
 def _best_of_all(acquisition: Acquisition, cube: Cube, used: set[Key]) -> dict[str, Value] | None:
@@ -131,6 +138,8 @@ def _best_of_all(acquisition: Acquisition, cube: Cube, used: set[Key]) -> dict[s
 
 def _candidates(cube: Cube, known: Array, effort: Effort, rng: np.random.Generator) -> Array:
     spread = legal_units(cube, effort.raw, rng)
+    if cube.has_priors:  # half of them where the user believes
+        spread[::2] = sample_units(cube.space, rng, len(spread[::2]))
     near = cube.snapped(_perturbed(known, effort.near, rng, cube)) if len(known) else known
     return np.vstack([spread, near[cube.is_inside(near)]])
 

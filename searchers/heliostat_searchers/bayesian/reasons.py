@@ -16,6 +16,10 @@ from heliostat_searchers.bayesian.pareto import is_efficient
 Array = NDArray[np.float64]
 
 
+SMALLEST = 1e-3
+"""Chance below which its size tells nobody anything."""
+
+
 def predictions(models: Models, point: Array) -> dict[str, Prediction]:
     """What is expected of each steering metric at one point (``1 x k``)."""
     result = {}
@@ -39,7 +43,7 @@ def why(models: Models, goal: Goal, point: Array, predicted: dict[str, Predictio
     numbers = ", ".join(f"{name} {predicted[name].mean:.4g} ± {predicted[name].stddev:.2g}" for name in names)
     if len(names) == 1:
         best = models.columns[0].natural(float(known.max()), 0.0).mean
-        beside = f"best so far {best:.4g}"
+        beside = f"the model's best so far {best:.4g}"
     else:
         beside = f"front of {int(is_efficient(known).sum())}"
     aim = f"{goal.aim}, " if goal.aim in ("solution", "plateau") else ""
@@ -48,11 +52,12 @@ def why(models: Models, goal: Goal, point: Array, predicted: dict[str, Predictio
 
 
 def _chance(models: Models, goal: Goal, point: Array) -> str:
-    """The chance that the point rather succeeds than fails, and keeps the limits: where that is in doubt."""
+    """The chance that the point succeeds and keeps the limits; nothing where neither is in doubt."""
     doubts = tuple(term for term in goal.acquisition.terms if isinstance(term, LogProbability))
-    what = ["succeeds more likely than not"] if models.success is not None else []
+    what = ["succeeds"] if models.success is not None else []
     what += ["meets all limits"] if models.guardrails else []
     if not doubts:
         return ""
     chance = exp(float(Acquisition(goal.acquisition.models, doubts).values(point)[0]))
-    return f"{' and '.join(what)} with P = {chance:.2g}"
+    shown = f"P = {chance:.2g}" if chance >= SMALLEST else f"P < {SMALLEST:g}"
+    return f"{' and '.join(what)} with {shown}"

@@ -171,7 +171,7 @@ def _proposal(
     rng: np.random.Generator,
 ) -> Proposal | None:
     aim = goal(models, cube, spec, turn, rng)
-    values = best_point(aim.acquisition, cube, known, used, models.pending, aim.effort, rng)
+    values = best_point(aim.acquisition, cube, known, used, models.pending, models.answered, aim.effort, rng)
     if values is None:
         return None
     point = cube.features(cube.encoded([values]))
