@@ -30,7 +30,7 @@ ORDER = [
     {"tracking", "frames", "imports"},
     {"sweep", "progress"},
     {"loop", "demo"},
-    {"steering"},
+    {"steering", "experiment_calls"},
     {"service", "pages", "client", "inspection"},
     {"cli", "testing"},
 ]

@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from heliostat.early_stopping import EarlyStopping
-    from heliostat.frames import curves, log_frame, runs
-    from heliostat.loop import (
-        Experiment,
+    from heliostat.experiment_calls import (
         archive_experiment,
         create_experiment,
         get_experiment,
         unarchive_experiment,
     )
+    from heliostat.frames import curves, log_frame, runs
+    from heliostat.loop import Experiment
     from heliostat.metrics import guardrail, maximize, minimize, store
     from heliostat.notebook.comparison import compare
     from heliostat.registry import open_log
@@ -109,14 +109,14 @@ __all__ = [
 _NAMES = {
     "heliostat.client": ("connect", "connect_async"),
     "heliostat.early_stopping": ("EarlyStopping",),
-    "heliostat.frames": ("curves", "log_frame", "runs"),
-    "heliostat.loop": (
-        "Experiment",
+    "heliostat.experiment_calls": (
         "archive_experiment",
         "create_experiment",
         "get_experiment",
         "unarchive_experiment",
     ),
+    "heliostat.frames": ("curves", "log_frame", "runs"),
+    "heliostat.loop": ("Experiment",),
     "heliostat.metrics": ("guardrail", "maximize", "minimize", "store"),
     "heliostat.notebook.comparison": ("compare",),
     "heliostat.registry": ("open_log",),

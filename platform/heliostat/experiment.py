@@ -101,7 +101,8 @@ class ExperimentSpec:
                 self._settle(key, schema.integer(getattr(self, key), key, at_least=1))
         self._settle("num_solutions", schema.integer(self.num_solutions, "num_solutions", at_least=1))
         self._settle("tasks", tuple(self.tasks))
-        self._settle("transfer", tuple(_read_source(item) for item in self.transfer))
+        sources = [self.transfer] if isinstance(self.transfer, (int, str)) else self.transfer
+        self._settle("transfer", tuple(_read_source(item) for item in schema.items(sources, "transfer")))
         self._settle("metadata", _read_metadata(self.metadata))
         self._check_tasks()
         self._check_solutions()
@@ -249,7 +250,10 @@ def _read_source(value: Any) -> int | str:
             rule, remedy = "must not be empty", "Name an experiment's id, or a condition on runs."
             raise InvalidValue("transfer", rule, given=value, remedy=remedy)
         return value.strip()
-    return schema.integer(int(value) if isinstance(value, str) else value, "transfer", at_least=1)
+    if not isinstance(value, (int, str)):
+        rule, remedy = "must be an experiment's id or a condition on runs", "Take the id: [experiment.id]."
+        raise InvalidValue("transfer", rule, given=value, remedy=remedy)
+    return schema.integer(int(value), "transfer", at_least=1)
 
 
 def _read_metadata(value: Any) -> dict[str, Any]:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from heliostat import outcome as ends
+from heliostat import schema
 from heliostat.analysis import budget_used, leaders
 from heliostat.convergence import Convergence, converged
 from heliostat.engine import Engine, check_sources, corrected, is_noisy, queued, recommended, revised
@@ -18,8 +19,7 @@ from heliostat.experiment import ExperimentSpec, load_experiment, read_experimen
 from heliostat.ports import RunLog, SuggestionRecord
 from heliostat.registry import check_supported, open_log
 from heliostat.tracking.experiment_run import RunHandle
-from heliostat.tracking.projects import log_of, present_project
-from heliostat.trial import Proposal, Run
+from heliostat.trial import Proposal, Run, State
 from heliostat.writes import ChangeExperiment, ChangeSuggestion, CreateExperiment, CreateSuggestion, UpdateRun
 
 if TYPE_CHECKING:
@@ -115,8 +115,8 @@ class Experiment:
     ) -> Iterator[RunHandle]:
         """Runs to execute, one after the other, until the budget is spent or the space is exhausted.
 
-        A run that is still open when the loop comes back is ended by what it has reported; one that is open
-        when the loop is left is cancelled.
+        A run that is still open when the loop comes back, or is left, is ended by what it has reported; one
+        that has not reported every metric that counts when the loop is left is cancelled.
 
         Args:
             budget: At most so many runs in this loop; by default what the experiment's budget leaves.
@@ -155,9 +155,14 @@ class Experiment:
             InvalidValue: The budget is spent or the space is exhausted.
         """
         runs = self.engine.suggest(1, ahead=True)
+        if not runs and self.engine.remaining == 0:
+            raise InvalidValue(
+                "ask", "the budget is spent", given=self.spec.budget, remedy="Raise the budget."
+            )
         if not runs:
-            rule = "the budget is spent, or every point of the space has been handed out"
-            raise InvalidValue("ask", rule, given=self.spec.budget, remedy="Raise the budget.")
+            raise InvalidValue(
+                "ask", "every point of the space has been handed out", remedy="Widen the space."
+            )
         self.engine.start(runs[0].id)
         return RunHandle(self.engine, runs[0])
 
@@ -179,9 +184,16 @@ class Experiment:
         return spec.budget is not None and budget_used(spec, self.log.runs(self.id)) >= spec.budget
 
     def tell(self, run: RunHandle, values: Mapping[str, Any] | None = None, *, failed: bool = False) -> Run:
-        """Report and end a run: with its metric values, or as failed."""
-        if values:
-            run.log_metrics(values)
+        """Report and end a run: with its metric values, or as failed.
+
+        Raises:
+            InvalidValue: `run` is none of :meth:`ask` or :meth:`loop`, or `values` is no mapping.
+        """
+        if not isinstance(run, RunHandle):
+            remedy = "To set an ended run right there is update_run."
+            raise InvalidValue("run", "must be what ask() or loop() gave", given=run, remedy=remedy)
+        if values is not None:
+            run.log_metrics(schema.mapping(values, "values"))
         if failed:
             run.log_failure()
         return run.end()
@@ -202,9 +214,12 @@ class Experiment:
             task: What it ran on; by default the full task.
             origin: Who made it.
         """
-        legal = self.spec.space.check(assignments, in_bounds=False)
+        legal, measured = (
+            self.spec.space.check(assignments, in_bounds=False),
+            schema.mapping(values, "values"),
+        )
         run = self.engine.admit([Proposal(legal, task, why="added by the user")], origin=origin)[0]
-        self.engine.observe(run.id, values)
+        self.engine.observe(run.id, measured)
         judged = ends.judge(self.spec.metrics, self.engine.reported(run.id))
         return self.engine.finish(run.id, judged, wait=True)
 
@@ -301,9 +316,12 @@ class Experiment:
         self.log.apply(ChangeExperiment(self.id, time=time.time(), archived=is_archived))
 
     def best(self) -> Run | None:
-        """The best feasible run; with several objectives, the one that is best in the first."""
+        """The best feasible run; with several objectives, the one that is best in the first.
+
+        ``None`` if nothing is feasible, or if there is nothing to optimize: see :meth:`best_runs` then.
+        """
         found = self.best_runs()
-        if not found:
+        if not found or not self.spec.metrics.objectives:
             return None
         first = self.spec.metrics.objectives[0]
         return max(found, key=lambda run: first.sign * run.numbers[first.name])
@@ -337,7 +355,10 @@ class Experiment:
 
     def _cancel_if_open(self, handle: RunHandle) -> None:
         if handle.state.is_open:
-            left = ends.cancelled(self.engine.reported(handle.id), "the loop was left during the run")
+            reported = self.engine.reported(handle.id)
+            left = ends.judge(self.spec.metrics, reported)
+            if left.state is not State.COMPLETED:
+                left = ends.cancelled(reported, "the loop was left during the run")
             self.engine.finish(handle.id, left, wait=True)
 
     def _own(self, run: Run | int) -> Run:
@@ -366,35 +387,3 @@ def _create(spec: ExperimentSpec, log: Any) -> tuple[RunLog, int]:
 
 def _opened(log: RunLog | str | Path | None) -> RunLog:
     return open_log(log) if log is None or isinstance(log, (str, Path)) else log
-
-
-def create_experiment(
-    *, name: str, parameters: Iterable[Any], metrics: Iterable[Any], project: str | None = None, **fields: Any
-) -> Experiment:
-    """An experiment as the sigopt module declares one, in the present project and this folder's log.
-
-    Args:
-        name: For people.
-        parameters: Their wire forms.
-        metrics: Their wire forms.
-        project: By default what ``set_project`` said, ``$HELIOSTAT_PROJECT``, or the folder's name.
-        fields: Of :class:`Experiment`; ``budget``, ``parallel_bandwidth``, ``type``, … and ``log``.
-    """
-    log = log_of(fields.pop("log", None))
-    folder = present_project(project)
-    return Experiment(name, parameters=parameters, metrics=metrics, project=folder, log=log, **fields)
-
-
-def get_experiment(id: int | str, *, log: RunLog | str | Path | None = None) -> Experiment:
-    """An experiment that is in the log already."""
-    return Experiment.open(int(id), log_of(log))
-
-
-def archive_experiment(id: int | str, *, log: RunLog | str | Path | None = None) -> None:
-    """Hide an experiment from lists."""
-    get_experiment(id, log=log).archive()
-
-
-def unarchive_experiment(id: int | str, *, log: RunLog | str | Path | None = None) -> None:
-    """Show an experiment in lists again."""
-    get_experiment(id, log=log).archive(False)

@@ -89,7 +89,12 @@ def guardrail(name: str, *, at_most: float | None = None, at_least: float | None
         at_least: Lower limit, inclusive; exactly one of both.
     """
     sentence = re.fullmatch(r"\s*(.+?)\s*(<=|>=)\s*(\S+)\s*", name) if isinstance(name, str) else None
-    if sentence and at_most is None and at_least is None:
+    if sentence and not (at_most is None and at_least is None):
+        rule, remedy = "has a limit in the sentence and another beside it", "Name one limit."
+        raise InvalidValue(
+            f"guardrail({name!r})", rule, given=at_least if at_most is None else at_most, remedy=remedy
+        )
+    if sentence:
         name, side, limit = sentence.groups()
         try:
             value = float(limit)
@@ -98,7 +103,8 @@ def guardrail(name: str, *, at_most: float | None = None, at_least: float | None
         at_most, at_least = (value, None) if side == "<=" else (None, value)
     if (at_most is None) == (at_least is None):
         rule, given = "needs exactly one of at_most and at_least", {"at_most": at_most, "at_least": at_least}
-        raise InvalidValue(f"guardrail({name!r})", rule, given=given, remedy="Name one limit.")
+        remedy = "Name one limit, or write a sentence with <= or >=."
+        raise InvalidValue(f"guardrail({name!r})", rule, given=given, remedy=remedy)
     if at_most is not None:
         return Metric(name, "minimize", strategy="constraint", threshold=at_most)
     return Metric(name, "maximize", strategy="constraint", threshold=at_least)

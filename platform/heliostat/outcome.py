@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from difflib import get_close_matches
 from typing import Any
 
 from heliostat import schema
@@ -110,12 +111,26 @@ def measurement(value: Any, field: str) -> Measurement:
     return Measurement(schema.real_number(value, field))
 
 
+def _complaint(name: str, value: Any) -> str:
+    """Why a value is no measurement, short enough for a line."""
+    try:
+        measurement(value, repr(name))
+    except InvalidValue as error:
+        is_pair = isinstance(value, tuple) and len(value) == 2
+        has_number = is_pair and error.field.endswith("stddev")
+        rule = "needs a standard error of 0 or more" if has_number else "must be a number"
+        return f"{name!r} {rule}, got {repr(value)[:80]}"
+    return repr(name)
+
+
 def _fault(name: str, numbers: Mapping[str, float], rubbish: Mapping[str, Any]) -> Failure | None:
     if name in rubbish:
-        shown = repr(rubbish[name])[:80]
-        return Failure("bad_value", f"metric {name!r} must be a number, got {shown}")
+        return Failure("bad_value", f"metric {_complaint(name, rubbish[name])}")
     if name not in numbers:
-        return Failure("missing_metric", f"metric {name!r} was never reported")
+        near = get_close_matches(name.lower(), [*{other.lower(): other for other in numbers}], 1)
+        alike = [other for other in numbers if near and other.lower() == near[0]]
+        hint = f"; {alike[0]!r} was" if alike else ""
+        return Failure("missing_metric", f"metric {name!r} was never reported{hint}")
     if not math.isfinite(numbers[name]):
         return Failure("nan", f"metric {name!r} is {numbers[name]}")
     return None

@@ -63,6 +63,7 @@ def check_supported(spec: ExperimentSpec) -> None:
     if spec.num_solutions > 1 and spec.space.is_smaller_than(spec.num_solutions):
         rule = "must not be more than the space has points"
         raise InvalidValue("num_solutions", rule, given=spec.num_solutions, remedy="Use fewer.")
+    spec.space.check_defaults()
     searcher = make_searcher(spec.searcher)
     missing = sorted(spec.needs - searcher.capabilities)
     if missing:

@@ -6,8 +6,11 @@ import pytest
 
 import heliostat as hs
 from heliostat.errors import InvalidValue, Unsupported
-from heliostat.experiment import load_experiment, read_experiment
+from heliostat.experiment import ExperimentSpec, load_experiment, read_experiment
+from heliostat.metrics import Metrics
 from heliostat.outcome import judge
+from heliostat.registry import check_supported
+from heliostat.space import Double, LinearConstraint, Space
 from heliostat.trial import Measurement, State
 
 
@@ -144,3 +147,31 @@ def test_the_end_of_a_run_is_judged_by_what_it_reported(reported, kind):
     assert outcome.state is (State.FAILED if kind else State.COMPLETED)
     assert (outcome.failure and outcome.failure.kind) == kind
     assert all(isinstance(value, Measurement) for value in outcome.values.values())
+
+
+def test_a_prior_and_sources_are_read_as_people_write_them():
+    prior = {"name": "normal", "mean": 0.9, "scale": 0.05}
+    assert hs.Double("x", 0, 1, prior=prior).prior == hs.Normal(0.9, 0.05)
+    with pytest.raises(InvalidValue, match=r"x\.prior: must be a mapping"):
+        hs.Double("x", 0, 1, prior="normal")
+    wire = {"name": "w", "parameters": [hs.Double("x", 0, 1)], "metrics": [hs.minimize("loss")]}
+    assert read_experiment({**wire, "transfer": "origin = optuna"}).transfer == ("origin = optuna",)
+    assert read_experiment({**wire, "transfer": 3}).transfer == (3,)
+    with pytest.raises(InvalidValue, match="transfer: must be an experiment's id or a condition"):
+        read_experiment({**wire, "transfer": [hs.minimize("loss")]})
+
+
+def test_a_limit_is_said_once():
+    with pytest.raises(InvalidValue, match="a limit in the sentence and another beside it"):
+        hs.guardrail("lat <= 3", at_most=4)
+    with pytest.raises(InvalidValue, match="a sentence with <= or >="):
+        hs.guardrail("lat < 3")
+
+
+def test_defaults_that_cannot_be_run_are_refused_when_they_are_declared():
+    space = Space(
+        (Double("x", 0, 1, default_value=0.9), Double("y", 0, 1, default_value=0.9)),
+        linear_constraints=(LinearConstraint("less_than", 1.0, (("x", 1), ("y", 1))),),
+    )
+    with pytest.raises(InvalidValue, match="default_value"):
+        check_supported(ExperimentSpec("d", space, Metrics((hs.minimize("loss"),))))

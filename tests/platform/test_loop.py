@@ -157,3 +157,61 @@ def test_a_curve_that_grows_leaves_earlier_snapshots_as_they_were(log_url):
         run.log_checkpoint({"loss": 1.0})
         run.log_metric("loss", 1.0)
     assert [len(item.curve) for item in (before, *experiment.runs())] == [1, 2]
+
+
+def test_leaving_the_loop_keeps_a_run_that_has_reported_all(log_url):
+    experiment = bowl(log_url)
+    for run in experiment.loop():
+        run.log_metric("loss", 0.5)
+        if run.number == 2:
+            break
+    del run
+    assert [str(run.state) for run in experiment.runs()] == ["completed", "completed"]
+    assert experiment.best().numbers == {"loss": 0.5}
+
+
+def test_with_nothing_to_optimize_there_is_no_best_run(log_url):
+    experiment = bowl(log_url, searcher="bayesian")
+    for run in experiment.loop(budget=4):
+        run.log_metric("loss", run["x"])
+    experiment.update(metrics=[hs.guardrail("loss <= 9")])
+    assert experiment.best() is None
+    assert experiment.recommended() is None
+    assert len(experiment.best_runs()) == 4
+
+
+@pytest.mark.parametrize("values", [0.3, [0.3], "0.3"])
+def test_values_that_are_none_leave_no_run_behind(log_url, values):
+    experiment = bowl(log_url)
+    with pytest.raises(InvalidValue, match="values: must be a mapping"):
+        experiment.add({"x": 0.0, "y": 0.0}, values)
+    assert experiment.runs() == []
+    with pytest.raises(InvalidValue, match=r"must be what ask\(\) or loop\(\) gave"):
+        experiment.tell(1, {"loss": 0.3})
+
+
+def test_asking_says_whether_the_budget_or_the_space_has_ended(log_url):
+    one = hs.Experiment(
+        "one", parameters=[hs.Int("n", 1, 2)], metrics=[hs.minimize("loss")], searcher="grid", log=log_url
+    )
+    for _ in range(2):
+        one.tell(one.ask(), {"loss": 1.0})
+    with pytest.raises(InvalidValue, match="every point of the space"):
+        one.ask()
+    spent = bowl(log_url, budget=1)
+    spent.tell(spent.ask(), {"loss": 1.0})
+    with pytest.raises(InvalidValue, match="the budget is spent"):
+        spent.ask()
+
+
+def test_a_failure_names_the_metric_that_was_meant(log_url):
+    experiment = bowl(log_url)
+    first, second = experiment.ask(), experiment.ask()
+    assert (
+        experiment.tell(first, {"Loss": 1.0}).failure.message
+        == "metric 'loss' was never reported; 'Loss' was"
+    )
+    second.log_metric("loss", 1.0, -2.0)
+    assert (
+        "metric 'loss' needs a standard error of 0 or more, got (1.0, -2.0)" in second.end().failure.message
+    )

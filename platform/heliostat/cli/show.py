@@ -62,8 +62,10 @@ def _print_runs(spec: ExperimentSpec, runs: list[Run]) -> None:
     rows: list[list[Any]] = []
     for run in runs:
         values = [run.numbers.get(name) for name in metrics]
-        rows.append([run.number, _state(spec, run), *values, *(run.assignments.get(name) for name in names)])
-    print_table(["run", "state", *metrics, *names], rows)
+        task = [run.task or ""] if spec.tasks else []
+        points = (run.assignments.get(name) for name in names)
+        rows.append([run.number, _state(spec, run), *task, *values, *points])
+    print_table(["run", "state", *(["task"] if spec.tasks else []), *metrics, *names], rows)
 
 
 def _state(spec: ExperimentSpec, run: Run) -> str:

@@ -80,8 +80,9 @@ def converged(spec: ExperimentSpec, history: History | Sequence[Run]) -> Converg
     numbers |= {"meaningful_gain": known.unit, "runs_needed": patience}
     if known.noise:
         numbers["noise"] = known.noise
-    if len(known.since) < math.ceil(TRUSTED * patience):
-        return Convergence(False, _goes_on(known, math.ceil(TRUSTED * patience)), numbers)
+    least = math.ceil(TRUSTED * patience)
+    if len(known.since) < least:
+        return Convergence(False, _goes_on(known, least), {**numbers, "runs_needed": least})
     needed, expected = _hearing(spec, known, patience)
     numbers["runs_needed"] = needed
     if not math.isnan(expected):
@@ -156,7 +157,9 @@ def _most(hopes: Sequence[float]) -> float:
 def _goes_on(known: Record, needed: int, expected: float = math.nan) -> str:
     number = known.last.number if known.last else 0
     won = "a new place was found" if known.measure == "coverage" else f"{known.measure} gained"
-    said = f"goes on: {won} by run {number}, {len(known.since)} runs ago; {needed} without a gain are needed"
+    count = len(known.since)
+    ago = f"{count} run{'' if count == 1 else 's'} ago"
+    said = f"goes on: {won} by run {number}, {ago}; {needed} without a gain are needed"
     return said if math.isnan(expected) else f"{said}, since the model expects up to {expected:.3g} more"
 
 

@@ -38,7 +38,7 @@ def recommended(log: RunLog, experiment: int, searcher: Searcher | None = None) 
 def best_observed(spec: ExperimentSpec, runs: Sequence[Run]) -> Proposal | None:
     """The best feasible run as a proposal; of a Pareto front the one that is best in the first objective."""
     found = leaders(spec, [run for run in runs if _is_legal(spec, run)])
-    if not found:
+    if not found or not spec.metrics.objectives:
         return None
     first = spec.metrics.objectives[0]
     best = max(found, key=lambda run: first.sign * run.numbers[first.name])

@@ -15,7 +15,7 @@ from typing import Any, ClassVar
 
 from heliostat import schema
 from heliostat.errors import InvalidValue
-from heliostat.space.priors import Prior
+from heliostat.space.priors import Prior, read_prior
 
 SMALLEST_EDGE = 1e-8
 """Smallest width of a double's bounds relative to their size (SigOpt v1)."""
@@ -267,6 +267,7 @@ def _check_prior(parameter: Double) -> None:
     if parameter.log or parameter.grid is not None:
         raise InvalidValue(field, "cannot stand beside log or grid", remedy="Drop one of them.")
     if parameter.prior is not None:
+        _settle(parameter, "prior", read_prior(parameter.prior, field))
         low, high = parameter.bounds
         parameter.prior.check_inside(low, high, field)
 

@@ -176,13 +176,27 @@ class Space:
 
     def defaults(self) -> dict[str, Value] | None:
         """The default values, if every living dimension has one and they are legal together."""
+        values = self._declared_defaults()
+        return values if values is not None and self.meets_constraints(values) else None
+
+    def check_defaults(self) -> None:
+        """Refuse defaults that cannot be run: where all are there, they are meant to be.
+
+        Raises:
+            InvalidValue: They break a linear constraint.
+        """
+        values = self._declared_defaults()
+        if values is not None:
+            self._refuse_violation(values, "default_value")
+
+    def _declared_defaults(self) -> dict[str, Value] | None:
         values: dict[str, Value] = {}
         for item in self.dimensions:
             if self.is_alive(item, values):
                 if item.default_value is None:
                     return None
                 values[item.name] = item.default_value
-        return values if self.meets_constraints(values) else None
+        return values
 
     @cached_property
     def anchor(self) -> dict[str, float]:
