@@ -108,3 +108,29 @@ def test_watch_follows_and_leaves_clean_at_ctrl_c(tmp_path):
         _, errors = watcher.communicate(timeout=60)
         assert watcher.returncode == 0
         assert "Traceback" not in errors
+
+
+COSTS = {"tenth": 0.1, "full": 1}
+
+
+def test_lists_say_what_is_best_for_each_kind_of_search(tmp_path):
+    path, x = tmp_path / "kinds.db", [hs.Double("x", 0, 1)]
+    kinds = {
+        "region": {"metrics": [hs.guardrail("a", at_most=2)]},
+        "hills": {"metrics": [hs.minimize("a")], "num_solutions": 2},
+        "front": {"metrics": [hs.minimize("a"), hs.maximize("b")]},
+        "tasks": {
+            "metrics": [hs.minimize("a")],
+            "tasks": [{"name": name, "cost": cost} for name, cost in COSTS.items()],
+        },
+    }
+    for name, fields in kinds.items():
+        experiment = hs.Experiment(name, parameters=x, budget=9, log=path, **fields)
+        task = {"task": "tenth"} if name == "tasks" else {}
+        for place in (0.0, 0.4, 0.9):
+            experiment.add({"x": place}, {"a": place, "b": place}, **task)
+    lines = heliostat("ls", log=path).output
+    assert "3 within all limits" in lines
+    assert "; 2 solutions)" in lines
+    assert "; front of 3)" in lines
+    assert "tenth" in heliostat("show", 4, log=path).output

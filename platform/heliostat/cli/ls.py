@@ -136,5 +136,8 @@ def _best(log: RunLog, record: ExperimentRecord) -> str:
     if not found:
         return ""
     names = [metric.name for metric in record.spec.metrics.objectives]
+    if not names:
+        return f"{len(found)} within all limits"
     values = ", ".join(f"{name} {found[0].numbers[name]:.4g}" for name in names)
-    return f"{values} (run {found[0].number}; front of {len(found)})" if len(found) > 1 else values
+    others = f"{len(found)} solutions" if record.spec.num_solutions > 1 else f"front of {len(found)}"
+    return f"{values} (run {found[0].number}; {others})" if len(found) > 1 else values
