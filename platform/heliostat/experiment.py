@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -101,7 +101,8 @@ class ExperimentSpec:
                 self._settle(key, schema.integer(getattr(self, key), key, at_least=1))
         self._settle("num_solutions", schema.integer(self.num_solutions, "num_solutions", at_least=1))
         self._settle("tasks", tuple(self.tasks))
-        sources = [self.transfer] if isinstance(self.transfer, (int, str)) else self.transfer
+        is_one = isinstance(self.transfer, str) or not isinstance(self.transfer, Iterable)
+        sources = [self.transfer] if is_one else self.transfer
         self._settle("transfer", tuple(_read_source(item) for item in schema.items(sources, "transfer")))
         self._settle("metadata", _read_metadata(self.metadata))
         self._check_tasks()
@@ -245,15 +246,16 @@ def _read_task(value: Any, place: int) -> Task:
 
 def _read_source(value: Any) -> int | str:
     """An experiment's id, or the text of a condition; whether that holds water is seen when the log is."""
-    if isinstance(value, str) and not value.strip().isdigit():
+    if isinstance(value, str) and not value.strip().isdecimal():
         if not value.strip():
             rule, remedy = "must not be empty", "Name an experiment's id, or a condition on runs."
             raise InvalidValue("transfer", rule, given=value, remedy=remedy)
         return value.strip()
-    if not isinstance(value, (int, str)):
+    try:
+        return schema.integer(int(value) if isinstance(value, str) else value, "transfer", at_least=1)
+    except InvalidValue as error:
         rule, remedy = "must be an experiment's id or a condition on runs", "Take the id: [experiment.id]."
-        raise InvalidValue("transfer", rule, given=value, remedy=remedy)
-    return schema.integer(int(value), "transfer", at_least=1)
+        raise InvalidValue("transfer", rule, given=value, remedy=remedy) from error
 
 
 def _read_metadata(value: Any) -> dict[str, Any]:

@@ -115,8 +115,9 @@ class Experiment:
     ) -> Iterator[RunHandle]:
         """Runs to execute, one after the other, until the budget is spent or the space is exhausted.
 
-        A run that is still open when the loop comes back, or is left, is ended by what it has reported; one
-        that has not reported every metric that counts when the loop is left is cancelled.
+        A run that is still open when the loop comes back is ended by what it has reported. One that is open
+        when the loop is left, by ``break`` or by an exception, is completed if every metric that counts was
+        reported as a result (not only in checkpoints), else cancelled.
 
         Args:
             budget: At most so many runs in this loop; by default what the experiment's budget leaves.
@@ -187,11 +188,13 @@ class Experiment:
         """Report and end a run: with its metric values, or as failed.
 
         Raises:
-            InvalidValue: `run` is none of :meth:`ask` or :meth:`loop`, or `values` is no mapping.
+            InvalidValue: `run` is none of :meth:`ask`, :meth:`create_run` or :meth:`loop`, or `values` is no
+                mapping.
         """
         if not isinstance(run, RunHandle):
-            remedy = "To set an ended run right there is update_run."
-            raise InvalidValue("run", "must be what ask() or loop() gave", given=run, remedy=remedy)
+            remedy = "To correct an ended run, use update_run()."
+            rule = "must be what ask(), create_run() or loop() gave"
+            raise InvalidValue("run", rule, given=run, remedy=remedy)
         if values is not None:
             run.log_metrics(schema.mapping(values, "values"))
         if failed:
@@ -271,8 +274,9 @@ class Experiment:
             InvalidValue: A field cannot change, or the new declaration breaks a rule; nothing has changed.
             Unsupported: The searcher cannot do what the experiment now needs.
         """
-        spec = revised(self.spec, changes)
-        check_supported(spec)
+        before = self.spec
+        spec = revised(before, changes)
+        check_supported(spec, before)
         self.log.apply(ChangeExperiment(self.id, spec.to_dict(), time=time.time()))
         return spec
 
@@ -355,9 +359,9 @@ class Experiment:
 
     def _cancel_if_open(self, handle: RunHandle) -> None:
         if handle.state.is_open:
-            reported = self.engine.reported(handle.id)
-            left = ends.judge(self.spec.metrics, reported)
+            left = ends.judge(self.spec.metrics, handle.results)
             if left.state is not State.COMPLETED:
+                reported = self.engine.reported(handle.id)
                 left = ends.cancelled(reported, "the loop was left during the run")
             self.engine.finish(handle.id, left, wait=True)
 

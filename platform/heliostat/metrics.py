@@ -90,7 +90,7 @@ def guardrail(name: str, *, at_most: float | None = None, at_least: float | None
     """
     sentence = re.fullmatch(r"\s*(.+?)\s*(<=|>=)\s*(\S+)\s*", name) if isinstance(name, str) else None
     if sentence and not (at_most is None and at_least is None):
-        rule, remedy = "has a limit in the sentence and another beside it", "Name one limit."
+        rule, remedy = "has a limit in the sentence and another beside it", "Name one, or declare a Metric."
         raise InvalidValue(
             f"guardrail({name!r})", rule, given=at_least if at_most is None else at_most, remedy=remedy
         )

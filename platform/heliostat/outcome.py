@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from difflib import get_close_matches
 from typing import Any
@@ -44,8 +44,9 @@ def judge(metrics: Metrics, reported: Mapping[str, Any]) -> Outcome:
     """
     values, rubbish = sift(reported)
     numbers = {name: measurement.value for name, measurement in values.items()}
+    declared = {metric.name for metric in metrics.all}
     for metric in metrics.steering:
-        failure = _fault(metric.name, numbers, rubbish)
+        failure = _fault(metric.name, numbers, rubbish, declared)
         if failure is not None:
             return Outcome(State.FAILED, failure.message, values, failure)
     return Outcome(State.COMPLETED, "finished", values)
@@ -123,12 +124,14 @@ def _complaint(name: str, value: Any) -> str:
     return repr(name)
 
 
-def _fault(name: str, numbers: Mapping[str, float], rubbish: Mapping[str, Any]) -> Failure | None:
+def _fault(
+    name: str, numbers: Mapping[str, float], rubbish: Mapping[str, Any], declared: Collection[str]
+) -> Failure | None:
     if name in rubbish:
         return Failure("bad_value", f"metric {_complaint(name, rubbish[name])}")
     if name not in numbers:
-        near = get_close_matches(name.lower(), [*{other.lower(): other for other in numbers}], 1)
-        alike = [other for other in numbers if near and other.lower() == near[0]]
+        strangers = {other.lower(): other for other in numbers if other not in declared}
+        alike = [strangers[other] for other in get_close_matches(name.lower(), strangers, 1)]
         hint = f"; {alike[0]!r} was" if alike else ""
         return Failure("missing_metric", f"metric {name!r} was never reported{hint}")
     if not math.isfinite(numbers[name]):

@@ -53,17 +53,24 @@ def make_searcher(name: str) -> Searcher:
     return cast(Searcher, load(SEARCHERS, name)())
 
 
-def check_supported(spec: ExperimentSpec) -> None:
+def check_supported(spec: ExperimentSpec, before: ExperimentSpec | None = None) -> None:
     """Refuse an experiment that its searcher cannot run.
 
-    Raises: Unsupported: Names each missing capability, or the package that the searcher needs. InvalidValue:
-    The searcher needs another declaration, such as a grid; or more solutions are wanted than the space has
-    points. (Declarations in a log are older than this rule, so it is asked here.)
+    Args:
+        spec: As it is to be declared.
+        before: As it was declared so far, if it was.
+
+    Raises:
+        Unsupported: Names each missing capability, or the package that the searcher needs.
+        InvalidValue: The searcher needs another declaration, such as a grid; more solutions are wanted than
+            the space has points; or the defaults break a linear constraint. Declarations in a log may be
+            older than these rules, so reading one does not ask.
     """
     if spec.num_solutions > 1 and spec.space.is_smaller_than(spec.num_solutions):
         rule = "must not be more than the space has points"
         raise InvalidValue("num_solutions", rule, given=spec.num_solutions, remedy="Use fewer.")
-    spec.space.check_defaults()
+    if before is None or before.space != spec.space:
+        spec.space.check_defaults()
     searcher = make_searcher(spec.searcher)
     missing = sorted(spec.needs - searcher.capabilities)
     if missing:

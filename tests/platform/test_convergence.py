@@ -55,7 +55,8 @@ def test_a_search_without_gains_converges_and_says_why():
 def test_a_search_that_gains_goes_on_and_says_what_is_missing():
     found = converged(spec(), losses(FALLING + [1.5] * 6))
     assert not found
-    assert found.reason == "goes on: loss gained by run 8, 6 runs ago; 7 without a gain are needed"
+    assert found.reason == "goes on: loss gained by run 8, 6 runs ago; 14 without a gain are needed"
+    assert found.evidence["runs_needed"] == 14
 
 
 def test_it_is_a_function_of_spec_and_history_in_either_form():

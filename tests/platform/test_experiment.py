@@ -1,6 +1,7 @@
 """Declared experiments: one schema for Python, dictionaries and files."""
 
 import json
+from dataclasses import replace
 
 import pytest
 
@@ -157,8 +158,10 @@ def test_a_prior_and_sources_are_read_as_people_write_them():
     wire = {"name": "w", "parameters": [hs.Double("x", 0, 1)], "metrics": [hs.minimize("loss")]}
     assert read_experiment({**wire, "transfer": "origin = optuna"}).transfer == ("origin = optuna",)
     assert read_experiment({**wire, "transfer": 3}).transfer == (3,)
-    with pytest.raises(InvalidValue, match="transfer: must be an experiment's id or a condition"):
-        read_experiment({**wire, "transfer": [hs.minimize("loss")]})
+    assert read_experiment({**wire, "transfer": [3.0, "4"]}).transfer == (3, 4)
+    for wrong in ([hs.minimize("loss")], True, [True], ["²", 0]):
+        with pytest.raises(InvalidValue, match="transfer: must be an experiment's id or a condition"):
+            read_experiment({**wire, "transfer": wrong})
 
 
 def test_a_limit_is_said_once():
@@ -175,3 +178,11 @@ def test_defaults_that_cannot_be_run_are_refused_when_they_are_declared():
     )
     with pytest.raises(InvalidValue, match="default_value"):
         check_supported(ExperimentSpec("d", space, Metrics((hs.minimize("loss"),))))
+    old = ExperimentSpec("old", space, Metrics((hs.minimize("loss"),)), budget=9)
+    check_supported(replace(old, budget=12), before=old)  # what was declared before the rule goes on
+
+
+def test_a_hint_names_no_metric_that_was_declared():
+    metrics = Metrics((hs.minimize("val_loss"), hs.guardrail("loss", at_most=1)))
+    assert judge(metrics, {"loss": 0.5}).failure.message == "metric 'val_loss' was never reported"
+    assert judge(metrics, {"loss": 0.5, "vall_loss": 1.0}).failure.message.endswith("; 'vall_loss' was")

@@ -170,6 +170,16 @@ def test_leaving_the_loop_keeps_a_run_that_has_reported_all(log_url):
     assert experiment.best().numbers == {"loss": 0.5}
 
 
+def test_a_checkpoint_is_no_result(log_url):
+    experiment = bowl(log_url)
+    for run in experiment.loop():
+        run.log_checkpoint({"loss": 5.0})
+        break
+    del run
+    assert [run.state for run in experiment.runs()] == [State.CANCELLED]
+    assert experiment.best() is None
+
+
 def test_with_nothing_to_optimize_there_is_no_best_run(log_url):
     experiment = bowl(log_url, searcher="bayesian")
     for run in experiment.loop(budget=4):
@@ -186,7 +196,7 @@ def test_values_that_are_none_leave_no_run_behind(log_url, values):
     with pytest.raises(InvalidValue, match="values: must be a mapping"):
         experiment.add({"x": 0.0, "y": 0.0}, values)
     assert experiment.runs() == []
-    with pytest.raises(InvalidValue, match=r"must be what ask\(\) or loop\(\) gave"):
+    with pytest.raises(InvalidValue, match=r"must be what ask\(\), create_run\(\) or loop\(\) gave"):
         experiment.tell(1, {"loss": 0.3})
 
 

@@ -196,3 +196,27 @@ def test_what_a_user_observed_may_lie_outside_the_bounds_but_not_off_the_rules()
         space.check({"x": 0})
     with pytest.raises(InvalidValue, match=r"has no field 'm'"):
         space.check({"x": 0, "n": 1, "m": 2})
+
+
+def test_points_on_constraints_of_integers_stay_where_they_are():
+    """There whole numbers touch the limit, and a rounding less would be a step less."""
+    numbers = [Int("i", 0, 10), Int("j", 0, 10), Double("x", 0, 1), Double("y", 0, 1)]
+    lines = (
+        LinearConstraint("less_than", 8, (("i", 1), ("j", 1))),
+        LinearConstraint("less_than", 1, (("x", 1), ("y", 1))),
+        LinearConstraint("less_than", 1.1, (("i", 0.1), ("j", 0.2))),
+    )
+    space = Space(tuple(numbers), linear_constraints=lines)
+    for x in (0.5, 0.5 + 1e-8, 0.6):
+        found = space.decode(space.encode({"i": 5, "j": 3, "x": x, "y": 0.5}))
+        assert (found["i"], found["j"]) == (5, 3)
+        assert found["x"] + found["y"] <= 1
+        assert found["x"] == pytest.approx(x, abs=0.11)
+
+
+def test_a_constraint_that_mixes_integers_and_doubles_may_be_met_exactly():
+    space = Space(
+        (Int("i", 0, 10), Int("j", 0, 10), Double("a", 0, 1)),
+        linear_constraints=(LinearConstraint("less_than", 8, (("i", 1), ("j", 1), ("a", 1))),),
+    )
+    assert space.decode(space.encode({"i": 5, "j": 3, "a": 0.0})) == {"i": 5, "j": 3, "a": 0.0}

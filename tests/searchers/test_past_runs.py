@@ -15,7 +15,7 @@ from heliostat.space import Categorical, Double, Int, LinearConstraint, Space, s
 from heliostat.testing.problems import ZOO
 from heliostat.trial import Checkpoint, History, Measurement, Run, State
 from heliostat_searchers import ax_stock
-from heliostat_searchers.bayesian import models, searcher, sources
+from heliostat_searchers.bayesian import models, optimizer, searcher, sources
 from heliostat_searchers.bayesian.cube import Cube
 from heliostat_searchers.bayesian.rows import read_rows
 
@@ -291,3 +291,23 @@ def test_more_solutions_than_points_are_refused_when_they_are_asked_for():
     spec = ExperimentSpec("few", Space((Int("n", 1, 2),)), LOSS, num_solutions=3, budget=9)  # as in old logs
     with pytest.raises(InvalidValue, match="not be more than the space has points"):
         check_supported(spec)
+
+
+def test_neighbouring_integers_of_a_wide_range_are_no_repetitions():
+    spec = ExperimentSpec("wide", Space((Int("n", 0, 10**7),)), LOSS, budget=40)
+    runs = [done({"n": 1234567 + 10**6 * place}, loss=float(abs(place))) for place in range(-1, 6)]
+    cube = Cube(spec.space)
+    answered = cube.features(cube.encoded([dict(run.assignments) for run in runs]))
+    assert optimizer._is_repeat(cube, {"n": 1234567}, answered)
+    assert not optimizer._is_repeat(cube, {"n": 1234568}, answered)
+
+
+def test_what_is_recommended_on_a_constraint_is_the_known_point():
+    space = Space(
+        (Double("x", 0, 1), Double("y", 0, 1)),
+        linear_constraints=(LinearConstraint("less_than", 1.0, (("x", 1), ("y", 1))),),
+    )
+    spec = ExperimentSpec("edge", space, LOSS, budget=40)
+    places = [(0.1, 0.1), (0.5, 0.5), (0.3, 0.6), (0.7, 0.1), (0.2, 0.4), (0.4, 0.2)]
+    runs = [done({"x": x, "y": y}, loss=(x - 0.6) ** 2 + (y - 0.6) ** 2) for x, y in places]
+    assert recommended(spec, runs).assignments == {"x": 0.5, "y": 0.5}

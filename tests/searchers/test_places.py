@@ -136,3 +136,24 @@ def test_balls_shrink_to_the_gaps_in_what_the_constraints_leave():
     models = fitted(spec, cube, read_rows(spec, History(runs)))
     found = goal(models, cube, spec, 0, np.random.default_rng(0))
     assert found.acquisition.places[-1].radius < 0.15
+
+
+@pytest.mark.parametrize(
+    "prior",
+    [
+        Normal(0.5, 1e16),
+        Normal(0.5, 1e-160),
+        Normal(1.0, 1e-9),
+        Beta(1e308, 1e308),
+        Beta(0.01, 0.2),
+        Beta(1e-17, 1),
+    ],
+    ids=str,
+)
+def test_extreme_beliefs_give_numbers(prior):
+    space = Space((Double("x", 0, 1, prior=prior),))
+    value, slope = log_prior(Cube(space), 4)(np.array([[0.0], [1e-9], [0.5], [1.0]]))
+    assert np.isfinite(value).all()
+    assert np.isfinite(slope).all()
+    if prior == Normal(1.0, 1e-9):  # a belief at a bound is one too
+        assert value[-1] > value[2]

@@ -80,7 +80,8 @@ def converged(spec: ExperimentSpec, history: History | Sequence[Run]) -> Converg
     numbers |= {"meaningful_gain": known.unit, "runs_needed": patience}
     if known.noise:
         numbers["noise"] = known.noise
-    least = math.ceil(TRUSTED * patience)
+    is_heard = len(spec.metrics.objectives) == 1 and any(run.predicted for run in known.ended)
+    least = math.ceil(TRUSTED * patience) if is_heard else patience
     if len(known.since) < least:
         return Convergence(False, _goes_on(known, least), {**numbers, "runs_needed": least})
     needed, expected = _hearing(spec, known, patience)

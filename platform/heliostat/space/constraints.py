@@ -13,7 +13,8 @@ TOLERANCE = 1e-9
 """Relative slack in the test of a constraint: a few hundred roundings of a double."""
 
 SURELY = -1e-15
-"""The same for what is proposed: a few roundings inside, so that a user's own sum agrees in any order."""
+"""The same for proposals with a continuous term: a few roundings inside, so that a user's own sum agrees in
+any order of its terms."""
 
 
 @dataclass(frozen=True)
@@ -42,6 +43,13 @@ class LinearConstraint:
         slack = tolerance * max(abs(self.threshold), *(abs(product) for product in products))
         total = sum(products) - self.threshold
         return total <= slack if self.type == "less_than" else total >= -slack
+
+    def holds_surely(self, values: Mapping[str, Any]) -> bool:
+        """Whether it holds for a user's own sum too: exactly in whole numbers, else :data:`SURELY`."""
+        products = [weight * float(values[name]) for name, weight in self.terms]
+        if all(number.is_integer() for number in (*products, float(self.threshold))):
+            return self.holds(values, 0.0)
+        return self.holds(values, SURELY)
 
     def upper_form(self) -> tuple[dict[str, float], float]:
         """The same constraint as Σ weight·value ≤ threshold: weights by name, and the threshold."""

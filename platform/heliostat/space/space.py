@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from heliostat import schema
 from heliostat.errors import InvalidValue
-from heliostat.space.constraints import SURELY, TOLERANCE, LinearConstraint
+from heliostat.space.constraints import LinearConstraint
 from heliostat.space.parameters import Categorical, Conditional, Double, Int, Parameter, Value
 
 Assignments = Mapping[str, Value]
@@ -116,9 +116,20 @@ class Space:
         self._refuse_violation(result, field)
         return result
 
-    def meets_constraints(self, values: Assignments, tolerance: float = TOLERANCE) -> bool:
-        """Whether all linear constraints hold, up to a relative `tolerance`."""
-        return all(constraint.holds(values, tolerance) for constraint in self.linear_constraints)
+    def meets_constraints(self, values: Assignments) -> bool:
+        """Whether all linear constraints hold, up to rounding."""
+        return all(constraint.holds(values) for constraint in self.linear_constraints)
+
+    def _surely_meets_constraints(self, values: Assignments) -> bool:
+        """Whether all hold, those with a continuous term also for a user's own sum."""
+        return all(
+            constraint.holds_surely(values) if self._is_continuous(constraint) else constraint.holds(values)
+            for constraint in self.linear_constraints
+        )
+
+    def _is_continuous(self, constraint: LinearConstraint) -> bool:
+        items = [self.by_name[name] for name, _ in constraint.terms]
+        return any(isinstance(item, Double) and item.grid is None for item in items)
 
     def encode(self, values: Assignments) -> NDArray[np.float64]:
         """Place in the unit cube, shape ``d``; dimensions that are not alive are at 0.5."""
@@ -138,7 +149,7 @@ class Space:
             straight line towards their centre until it is inside.
         """
         values = self.decode_freely(unit)
-        if self.meets_constraints(values, SURELY):
+        if self._surely_meets_constraints(values):
             return values
         pulled = self._pulled_inside(unit)
         is_near = self.meets_constraints(values) and self._differ_in_countable(values, pulled)
@@ -222,11 +233,13 @@ class Space:
             goal[self.index[name]] = self.by_name[name].to_unit(value)
         low, high = 0.0, 1.0
         best = self.decode_freely(goal)
-        tolerance = SURELY if self.meets_constraints(best, SURELY) else TOLERANCE
+        meets = (
+            self._surely_meets_constraints if self._surely_meets_constraints(best) else self.meets_constraints
+        )
         for _ in range(30):  # 2⁻³⁰ of the way: far below what a model can tell apart
             middle = (low + high) / 2
             values = self.decode_freely(unit + middle * (goal - unit))
-            if self.meets_constraints(values, tolerance):
+            if meets(values):
                 best, high = values, middle
             else:
                 low = middle

@@ -32,6 +32,7 @@ class RunHandle(RunRecording):
         number: Its place in the experiment, from 1.
         task: What it is to run on, with ``name`` and ``cost``; ``None`` in an experiment without tasks.
         why: The searcher's reason.
+        results: What it has reported without a step, as it came: results, not points of a curve.
     """
 
     def __init__(self, engine: Engine, run: Run, *, stop_on_error: bool = False) -> None:
@@ -44,6 +45,7 @@ class RunHandle(RunRecording):
         self.params = RunParams(run.assignments, fixed=run.assignments, record=self._set_parameters)
         self.task = engine.spec.task(run.task)
         self.why = run.why
+        self.results: dict[str, Any] = {}
 
     def __getitem__(self, name: str) -> Value:
         value: Value = self.params[name]
@@ -109,6 +111,8 @@ class RunHandle(RunRecording):
 
     def _report(self, values: Mapping[str, Any], step: int | None = None) -> None:
         self._engine.observe(self.id, values, step=step)
+        if step is None:
+            self.results.update(values)
 
     def _next_step(self, step: int | None) -> int:
         self._step = self._step + 1 if step is None else step

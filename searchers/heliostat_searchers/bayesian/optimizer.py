@@ -8,7 +8,7 @@ Letters: ``b`` points, ``d`` dimensions, ``k`` feature columns.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from itertools import chain
 
@@ -64,9 +64,12 @@ TWIN = 1e-3
 """Distance in the unit cube below which a point asks again what an open run is about to answer. A model that
 is nearly sure still expects a gain there, of a millionth, and would let several workers refine one place."""
 
+SAME = 1e-12
+"""Distance between the places of two integers or grid points that are one: rounding."""
+
 REPEAT = 1e-6
-"""The same below which a point asks again what has been answered without noise: it differs by the rounding of
-a climb, mostly one that ends at a constraint."""
+"""The same, along each dimension, below which a point asks again what has been answered without noise: it
+differs by the rounding of a climb, mostly one that ends at a constraint."""
 
 
 def best_point(
@@ -90,7 +93,7 @@ def best_point(
         known: Places of the best known points, best first, ``r x d``.
         used: Keys to avoid.
         pending: Features of open runs, ``p x k``.
-        answered: Features of runs that need no repetition, ``n x k``.
+        answered: Features of runs that need no repetition, ``a x k``.
         effort: How hard to search.
         rng: Source of the random points.
     """
@@ -106,27 +109,35 @@ def best_point(
     ranked = acquisition.values(cube.features(cube.encoded(finalists)))
     best = (finalists[place] for place in np.argsort(-ranked, kind="stable"))
     others = (cube.space.decode(raw[place]) for place in order)
-    return _first_apart(cube, chain(best, others), used, ((pending, TWIN), (answered, REPEAT)))
+    return _first_apart(cube, chain(best, others), used, pending, answered)
 
 
 def _first_apart(
-    cube: Cube, ranked: Iterable[dict[str, Value]], used: set[Key], known: Sequence[tuple[Array, float]]
+    cube: Cube, ranked: Iterable[dict[str, Value]], used: set[Key], pending: Array, answered: Array
 ) -> dict[str, Value] | None:
     """The first new assignments that keep these distances from known points; the first new ones else."""
     twin = None
     for values in ranked:
         if key(values) not in used:
-            if not any(_is_near(cube, values, points, distance) for points, distance in known):
+            if not (_is_twin(cube, values, pending) or _is_repeat(cube, values, answered)):
                 return values
             twin = twin or values
     return twin
 
 
-def _is_near(cube: Cube, values: dict[str, Value], points: Array, distance: float) -> bool:
-    """Whether one of the points, on any task, lies within a distance."""
-    away = points - cube.features(cube.encoded([values]))
+def _is_twin(cube: Cube, values: dict[str, Value], pending: Array) -> bool:
+    """Whether an open run, on any task, lies within :data:`TWIN`."""
+    away = pending - cube.features(cube.encoded([values]))
     away = away[:, : away.shape[1] - cube.has_tasks]
-    return bool(np.any(np.linalg.norm(away, axis=1) < distance))
+    return bool(np.any(np.linalg.norm(away, axis=1) < TWIN))
+
+
+def _is_repeat(cube: Cube, values: dict[str, Value], answered: Array) -> bool:
+    """Whether a known point with the same choices and integers lies within :data:`REPEAT`."""
+    away = np.abs(answered - cube.features(cube.encoded([values])))
+    is_countable = np.isin(cube.owners, cube.discrete)
+    limit = np.where(is_countable, SAME, REPEAT)
+    return bool(np.any(np.all(away < limit, axis=1)))
 
 
 def _best_of_all(acquisition: Acquisition, cube: Cube, used: set[Key]) -> dict[str, Value] | None:

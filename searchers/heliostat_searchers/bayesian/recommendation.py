@@ -43,6 +43,6 @@ def recommended(spec: ExperimentSpec, history: History) -> Proposal | None:
     if not np.isfinite(worth).any():
         return None
     place = int(np.argmax(worth))
-    values = spec.space.decode(rows.units[place])
+    values = spec.space.decode_freely(rows.units[place])  # a known point, which nothing has to be pulled from
     predicted = predictions(models, points[place : place + 1])
     return Proposal(values, why="best posterior mean among known points", predicted=predicted)
