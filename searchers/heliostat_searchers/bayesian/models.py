@@ -27,7 +27,7 @@ from heliostat_searchers.bayesian.pareto import is_efficient
 from heliostat_searchers.bayesian.rows import Column, Rows
 from heliostat_searchers.bayesian.sources import trends
 from heliostat_searchers.bayesian.trend import NO_TREND, Trend
-from heliostat_searchers.bayesian.warps import warp_of
+from heliostat_searchers.bayesian.warps import Bilog, Curve, Tail, warp_of
 
 Array = NDArray[np.float64]
 
@@ -278,13 +278,22 @@ def _belief(column: Column, rows: _Rows, may_warp: bool) -> tuple[Column, GP]:
     if not may_warp or column.is_constant:
         return column, GP(rows.of(column), plain)
     scored = [(_score(column, rows, plain), column)]
-    for scale in WARP_SCALES:
-        warped = column.warped(warp_of(column.values, scale))
+    for curve in _curves(column):
+        warped = column.warped(warp_of(column.values, curve))
         jacobian = float(np.log(warped.warp.slope(column.values)).mean())
         scored.append((_score(warped, rows, plain) + jacobian, warped))
     chosen = max(scored, key=lambda item: item[0])[1]
     hyper = plain if chosen is column else hyperparameters(rows.of(chosen), owners, rows.kernels)
     return chosen, GP(rows.of(chosen), hyper)
+
+
+def _curves(column: Column) -> list[Curve]:
+    """The changes of scale that compete with none: a guardrail's around its limit, others below the best."""
+    limit = column.limit if column.metric.strategy == "constraint" else None
+    if limit is not None:
+        return [Bilog(scale, limit) for scale in WARP_SCALES]
+    top = float(column.values.max())
+    return [Tail(scale, top) for scale in WARP_SCALES]
 
 
 def _score(column: Column, rows: _Rows, near: Hyperparameters) -> float:
