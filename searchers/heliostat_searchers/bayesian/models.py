@@ -11,7 +11,7 @@ median best 0.0485 instead of 0.052, 9.4 failures instead of 11.5; random 0.090 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -91,11 +91,11 @@ class Models:
     feasible: Array
     pending: Array
     is_pending_inside: NDArray[np.bool_]
-    has_tasks: bool = False
-    ties: int = 0
-    measured: int = 0
-    ended: int = 0
-    answered: Array = field(default_factory=lambda: np.zeros((0, 0)))
+    has_tasks: bool
+    ties: int
+    measured: int
+    ended: int
+    answered: Array
 
     @property
     def everyone(self) -> tuple[GP, ...]:
