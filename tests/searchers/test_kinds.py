@@ -153,7 +153,7 @@ PIECED = ExperimentSpec("pieces", square("x", "y", "z"), FRONT, budget=32)
 
 
 def pieced(values, task):
-    """C2-DTLZ2 (Jain and Deb 2014): of a quarter of a circle a fifth around three places is allowed."""
+    """C2-DTLZ2 (Jain and Deb 2014): of a quarter of a circle 0.2 around three places are allowed."""
     radius = 1 + (values["y"] - 0.4) ** 2 + (values["z"] - 0.7) ** 2
     angle = values["x"] * pi / 2
     point = radius * np.array([cos(angle), sin(angle)])

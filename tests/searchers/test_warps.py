@@ -1,5 +1,7 @@
 """Changes of a metric's scale: they keep order, can be undone, and show where a limit lies."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -63,20 +65,48 @@ def margin(x, y):
     return float(np.sinh(12.0 * (x + 0.5 * y - 0.8)))
 
 
-@pytest.mark.parametrize("seed", range(4))
-def test_a_guardrail_of_many_magnitudes_is_told_apart_at_its_limit(seed):
+def latency(x, y):
+    """As a guardrail: positive, and over three orders of magnitude across 20."""
+    return -20.0 * float(np.exp(8.0 * (x + y - 0.9)))
+
+
+def told_apart(function, limit, seed):
+    """Share of places at which the model is right about the limit, after 20 runs."""
+    spec = replace(SPEC, metrics=Metrics((minimize("cost"), guardrail("margin", at_least=limit))))
     rng = np.random.default_rng(seed)
     runs = [
         Run(
             assignments={"x": x, "y": y},
             state=State.COMPLETED,
-            values={"cost": Measurement(x + y), "margin": Measurement(margin(x, y))},
+            values={"cost": Measurement(x + y), "margin": Measurement(function(x, y))},
         )
         for x, y in rng.random((20, 2)).tolist()
     ]
     asked = rng.random((300, 2)).tolist()
-    expected = (
-        BayesianSearcher().surrogate(SPEC, History(tuple(runs))).at([{"x": x, "y": y} for x, y in asked])
-    )
-    is_met = np.array([margin(x, y) >= 0 for x, y in asked])
-    assert np.mean((expected["margin"].mean >= 0) == is_met) > 0.95
+    model = BayesianSearcher().surrogate(spec, History(tuple(runs)))
+    expected = model.at([{"x": x, "y": y} for x, y in asked])["margin"].mean
+    return np.mean((expected >= limit) == np.array([function(x, y) >= limit for x, y in asked]))
+
+
+@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize(("function", "limit"), [(margin, 0.0), (latency, -20.0)])
+def test_a_guardrail_of_many_magnitudes_is_told_apart_at_its_limit(function, limit, seed):
+    assert told_apart(function, limit, seed) > 0.95
+
+
+@pytest.mark.parametrize("limit", [1e4, 1e9, 1e16, 1e300])
+@pytest.mark.parametrize("sense", ["at_least", "at_most"])
+def test_values_are_told_apart_however_far_the_limit(limit, sense):
+    spec = replace(SPEC, metrics=Metrics((minimize("cost"), guardrail("margin", **{sense: limit}))))
+    rng = np.random.default_rng(0)
+    runs = [
+        Run(
+            number=number,
+            assignments={"x": x, "y": y},
+            state=State.COMPLETED,
+            values={"cost": Measurement(x + y), "margin": Measurement(20 + 5 * x + rng.standard_normal())},
+        )
+        for number, (x, y) in enumerate(rng.random((20, 2)).tolist(), 1)
+    ]
+    seen = BayesianSearcher().surrogate(spec, History(tuple(runs))).left_out()["margin"].observed
+    np.testing.assert_allclose(seen, [run.numbers["margin"] for run in runs], rtol=1e-6)

@@ -55,12 +55,12 @@ plateau (trees, tables, rounded metrics) the model expects ripples that are not 
 boosting runs 0.0063 → 0.0040; 0.25 and 1 did not differ beyond the spread between seeds."""
 
 DOUBT = 2.0
-"""Standard deviations by which every fourth proposal for a front takes each limit for met (Priem, Bartoli,
-Diouane and Sgueglia 2020, *Upper trust bound feasibility criterion for mixed constrained Bayesian
-optimization*): allowed regions that lie apart from the known one would else have too small a chance to be
-tried. Fifty runs of C2-DTLZ2, 20 seeds: median missing volume 0.21 → 0.088, quartiles [0.05, 0.33] →
-[0.04, 0.14]; on two fronts in one piece no difference. With one objective it costs precision (a spring's
-regret 1.0e-5 → 4.6e-5), so it is not done there."""
+"""Standard deviations by which every fourth proposal for a front gives each limit the benefit of the doubt:
+``P(f >= limit - 2σ)``, after Priem, Bartoli, Diouane and Sgueglia 2020, *Upper trust bound feasibility
+criterion for mixed constrained Bayesian optimization*, where it is a hard bound. Allowed regions that lie
+apart from the known one would else have too small a chance to be tried. Fifty runs of C2-DTLZ2, 20 seeds:
+median missing volume 0.21 → 0.088, quartiles [0.05, 0.33] → [0.04, 0.14]; on two fronts in one piece no
+difference. With one objective it costs precision (a spring's regret 1.0e-5 → 4.6e-5) and is left out."""
 
 DOUBTING = 4
 """Every how many proposals."""
@@ -90,8 +90,8 @@ class Goal:
         acquisition: The function to maximise.
         effort: How hard to search for its maximum.
         aim: ``improve``, ``feasibility`` (no feasible point is known), ``coverage``, ``solution``,
-            ``plateau`` (several places share the best value), or ``doubt`` (limits are taken for met where
-            the models do not exclude it).
+            ``plateau`` (several places share the best value), or ``doubt`` (limits have the benefit of the
+            doubt).
     """
 
     acquisition: Acquisition

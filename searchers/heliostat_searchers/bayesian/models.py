@@ -20,7 +20,7 @@ from scipy.special import expit
 from heliostat.experiment import ExperimentSpec
 from heliostat.trial import Run
 from heliostat_searchers.bayesian.cube import Cube, legal_units
-from heliostat_searchers.bayesian.fits import hyperparameters, spread_over
+from heliostat_searchers.bayesian.fits import COMPARED_ROWS, hyperparameters, rows_for, spread_over
 from heliostat_searchers.bayesian.gp import GP, Data, Hyperparameters, noise_of
 from heliostat_searchers.bayesian.kernels import FRONT_RBF, MATERN, RBF, Kernel
 from heliostat_searchers.bayesian.pareto import is_efficient
@@ -34,6 +34,10 @@ Array = NDArray[np.float64]
 WARP_SCALES = (1.0, 0.1, 0.01)
 """Scales of a metric's warp that compete with none at all: in units of the spread, a mild bend, and tails
 that reach over one and two orders of magnitude. A finer choice would fit the noise of a few rows."""
+
+FARTHEST_LIMIT = 1e3
+"""Standardised limit beyond which no scale is stretched around it: no value is near, and differences between
+values would be lost beside it."""
 
 MODEL_ROWS = 1500
 """Rows that a posterior is built from; its cost grows with the cube, 0.2 s at 1500."""
@@ -278,9 +282,11 @@ def _belief(column: Column, rows: _Rows, may_warp: bool) -> tuple[Column, GP]:
     if not may_warp or column.is_constant:
         return column, GP(rows.of(column), plain)
     scored = [(_score(column, rows, plain), column)]
+    compared = column.values[rows.kept]
+    compared = compared[rows_for(compared, COMPARED_ROWS)]
     for curve in _curves(column):
         warped = column.warped(warp_of(column.values, curve))
-        jacobian = float(np.log(warped.warp.slope(column.values)).mean())
+        jacobian = float(np.log(warped.warp.slope(compared)).mean())
         scored.append((_score(warped, rows, plain) + jacobian, warped))
     chosen = max(scored, key=lambda item: item[0])[1]
     hyper = plain if chosen is column else hyperparameters(rows.of(chosen), owners, rows.kernels)
@@ -288,12 +294,19 @@ def _belief(column: Column, rows: _Rows, may_warp: bool) -> tuple[Column, GP]:
 
 
 def _curves(column: Column) -> list[Curve]:
-    """The changes of scale that compete with none: a guardrail's around its limit, others below the best."""
+    """The changes of scale that compete with none: below the best value, and of a guardrail around its limit.
+
+    Where the limit is better than all values the two are one to the data, and only the latter says how far it
+    is.
+    """
     limit = column.limit if column.metric.strategy == "constraint" else None
-    if limit is not None:
-        return [Bilog(scale, limit) for scale in WARP_SCALES]
     top = float(column.values.max())
-    return [Tail(scale, top) for scale in WARP_SCALES]
+    around: list[Curve] = []
+    if limit is not None and abs(limit) <= FARTHEST_LIMIT:
+        around = [Bilog(scale, limit) for scale in WARP_SCALES]
+        if limit >= top:
+            return around
+    return [*around, *(Tail(scale, top) for scale in WARP_SCALES)]
 
 
 def _score(column: Column, rows: _Rows, near: Hyperparameters) -> float:
