@@ -19,7 +19,10 @@ ONE_THREAD = {f"{name}_NUM_THREADS": "1" for name in ("OMP", "MKL", "OPENBLAS", 
 """The environment of every process: CPU seconds of one thread are what is compared."""
 
 ANY = frozenset({"conditionals", "failures", "parallel"})
-EVERY = ANY | {"multimetric", "guardrails", "active_search", "linear_constraints", "prefill"}
+MIXED = "mixed_constraints"
+"""Linear constraints over grids or logarithmic parameters, which Ax and SigOpt refuse."""
+
+EVERY = ANY | {"multimetric", "guardrails", "active_search", "linear_constraints", "prefill", MIXED}
 CONDITIONAL = frozenset({"P1", "P2", "P3", "P4", "P5"})
 
 
@@ -72,7 +75,7 @@ class Method:
         return self.can_play(problem) and (not self.suites or problem.suite in self.suites)
 
     def seeds_for(self, problem: Any) -> int:
-        """Number of seeds by default: costly methods play fewer on costly problems."""
+        """Number of seeds by default."""
         return self.seeds if self.seeds >= 10 else min(self.seeds, problem.seeds)
 
 
@@ -91,7 +94,7 @@ def engine() -> str:
 
 
 def _ours(name: str, searcher: str = "bayesian", seeds: int = 10, **more: Any) -> Method:
-    able = EVERY - {"prefill", "active_search"} if searcher == "ax" else EVERY
+    able = EVERY - {"prefill", "active_search", MIXED} if searcher == "ax" else EVERY
     only = frozenset(more.pop("only", ()))
     return Method(
         name, "heliostat_driver.py", able, options={"searcher": searcher, **more}, seeds=seeds, only=only
@@ -122,19 +125,19 @@ METHODS = {
             only=FRONTS,
         ),
         Method("hyperopt", "hyperopt_driver.py", ANY, seeds=10),
-        Method("ax", "ax_driver.py", EVERY - {"active_search"}, seeds=5),
+        Method("ax", "ax_driver.py", EVERY - {"active_search", MIXED}, seeds=5),
         Method(
             "sigopt",
             "sigopt_driver.py",
-            EVERY - {"parallel"},
+            EVERY - {"parallel", MIXED},
             environment="sigopt",
             seeds=5,
             objectives=2,
         ),
         Method("smac", "smac_driver.py", ANY - {"parallel"}, environment="smac", suites=CONDITIONAL),
-        Method("hebo", "hebo_driver.py", frozenset(), environment="hebo", seeds=3, suites=CONDITIONAL),
-        Method("baybe", "baybe_driver.py", frozenset(), environment="baybe", seeds=3, suites=CONDITIONAL),
-        Method("vizier", "vizier_driver.py", frozenset(), environment="vizier", seeds=3, suites=CONDITIONAL),
+        Method("hebo", "hebo_driver.py", frozenset(), environment="hebo", suites=CONDITIONAL),
+        Method("baybe", "baybe_driver.py", frozenset(), environment="baybe", suites=CONDITIONAL),
+        Method("vizier", "vizier_driver.py", frozenset(), environment="vizier", suites=CONDITIONAL),
         Method("past_best", "past_driver.py", frozenset(), seeds=10, only=frozenset({"P11"})),
     )
 }

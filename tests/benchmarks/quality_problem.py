@@ -52,7 +52,7 @@ class Problem:
         sources: Ended runs of other experiments for a seed: ``{experiment, assignments, values}``.
         prefill: Number of observations that are told before the first suggestion.
         truth: What the score needs beside: optima, tolerance, distances, points, a unit by seed.
-        seeds: How many seeds a costly method plays.
+        seeds: How many seeds a method with fewer than ten plays at most.
     """
 
     name: str
@@ -89,10 +89,18 @@ class Problem:
             "failures": self.suite == "P9",
             "parallel": self.workers > 1,
             "prefill": self.prefill > 0,
+            "mixed_constraints": self._mixes_scales,
         }
         used = {name for name, is_used in more.items() if is_used}
         # Cheaper tasks, known sources and several solutions are offers: a method may ignore them and play.
         return frozenset((self.spec.needs | used) - {"tasks", "multisolution", "transfer"})
+
+    @property
+    def _mixes_scales(self) -> bool:
+        """Whether a linear constraint holds over a grid or a logarithmic parameter."""
+        items = {item.name: item for item in self.spec.space.dimensions}
+        names = {name for constraint in self.spec.space.linear_constraints for name, _ in constraint.terms}
+        return any(getattr(items[name], "log", False) or getattr(items[name], "grid", ()) for name in names)
 
     def best(self, seed: int) -> float:
         """The optimum of one seed's instance."""

@@ -54,15 +54,11 @@ def fronts():
     """P6: nobody is told the reference point."""
     metrics = (minimize("branin"), minimize("currin"))
     spec = experiment("branin and currin", SQUARE, metrics, 50)
-    yield Problem(
-        "branin_currin", "P6", spec, _branin_currin, "hypervolume", 59.36011874867746, (18.0, 6.0), seeds=3
-    )
+    yield Problem("branin_currin", "P6", spec, _branin_currin, "hypervolume", 59.36011874867746, (18.0, 6.0))
     spec = experiment("dtlz2", DTLZ_BOX, (minimize("f0"), minimize("f1")), 50)
-    yield Problem("dtlz2", "P6", spec, _dtlz2, "hypervolume", 1.21 - np.pi / 4, (1.1, 1.1), seeds=3)
+    yield Problem("dtlz2", "P6", spec, _dtlz2, "hypervolume", 1.21 - np.pi / 4, (1.1, 1.1))
     spec = experiment("vehicle safety", VEHICLE_BOX, [minimize(name) for name in VEHICLE], 50)
-    yield Problem(
-        "vehicle", "P6", spec, _vehicle, "hypervolume", 246.81607081187002, VEHICLE_REFERENCE, seeds=3
-    )
+    yield Problem("vehicle", "P6", spec, _vehicle, "hypervolume", 246.81607081187002, VEHICLE_REFERENCE)
 
 
 def limited_fronts():
@@ -74,7 +70,7 @@ def limited_fronts():
 
     metrics = (minimize("f0"), minimize("f1"), guardrail("margin", at_least=0.0))
     spec = experiment("c2-dtlz2", DTLZ_BOX, metrics, 50)
-    yield Problem("c2dtlz2", "P7", spec, c2, "hypervolume", 0.3996406303723544, (1.1, 1.1), seeds=3)
+    yield Problem("c2dtlz2", "P7", spec, c2, "hypervolume", 0.3996406303723544, (1.1, 1.1))
 
     def in_disk(values, setting):
         x = point(values)
@@ -82,13 +78,11 @@ def limited_fronts():
 
     metrics = (minimize("branin"), minimize("currin"), guardrail("margin", at_least=0.0))
     spec = experiment("branin and currin in a disk", SQUARE, metrics, 50)
-    yield Problem(
-        "branin_currin_disk", "P7", spec, in_disk, "hypervolume", 608.4004237022673, (80.0, 12.0), seeds=3
-    )
+    yield Problem("branin_currin_disk", "P7", spec, in_disk, "hypervolume", 608.4004237022673, (80.0, 12.0))
     metrics = [minimize(name, threshold=limit) for name, limit in zip(VEHICLE, VEHICLE_LIMITS, strict=True)]
     spec = experiment("vehicle safety within limits", VEHICLE_BOX, metrics, 50)
     yield Problem(
-        "vehicle_limits", "P7", spec, _vehicle, "hypervolume", VEHICLE_LIMITS_VOLUME, VEHICLE_LIMITS, seeds=3
+        "vehicle_limits", "P7", spec, _vehicle, "hypervolume", VEHICLE_LIMITS_VOLUME, VEHICLE_LIMITS
     )
 
 
@@ -116,7 +110,7 @@ def guarded():
 
         limits = [guardrail(f"g{place}", at_least=0.0) for place in range(count)]
         spec = experiment(name, box(bounds), [minimize("cost"), *limits], 75)
-        yield Problem(name, "P8", spec, function, optimum=best, seeds=3)
+        yield Problem(name, "P8", spec, function, optimum=best)
 
 
 def regions():

@@ -56,7 +56,7 @@ def hard():
             return {"loss": landscape(name, d, 1 + setting.seed % INSTANCES)(point(values))}
 
         spec = experiment(f"{name} in {d}-d", box([(-BOX, BOX)] * d), LOSS, 60)
-        yield Problem(f"{name}_d{d}", "P2", spec, function, seeds=3)
+        yield Problem(f"{name}_d{d}", "P2", spec, function)
 
 
 def noisy():
@@ -136,10 +136,9 @@ def large():
         spec,
         of_point(lambda x: hartmann(x[list(active)])),
         optimum=HARTMANN_BEST,
-        seeds=3,
     )
     spec = experiment("ackley in 20-d", box([(-15.0, 30.0)] * 20), LOSS, 75)
-    yield Problem("ackley20", "P16", spec, of_point(lambda x: ackley(x - ACKLEY_SHIFT)), seeds=3)
+    yield Problem("ackley20", "P16", spec, of_point(lambda x: ackley(x - ACKLEY_SHIFT)))
 
 
 def bounded():

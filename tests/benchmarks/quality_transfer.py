@@ -57,9 +57,7 @@ def tasks():
         return {"loss": hartmann(point(values), HARTMANN_WEIGHTS - gone * np.array([0.1, 0.3, 0.5, -0.2]))}
 
     spec = experiment("hartmann6 with tasks", CUBE6, LOSS, 25, tasks=COSTS)
-    yield Problem(
-        "hartmann6_tasks", "P10", spec, bent, "cost", HARTMANN_BEST, truth={"cost_budget": 25}, seeds=3
-    )
+    yield Problem("hartmann6_tasks", "P10", spec, bent, "cost", HARTMANN_BEST, truth={"cost_budget": 25})
 
     def wavy(values, setting):
         x = point(values)
@@ -67,7 +65,7 @@ def tasks():
         return {"loss": branin(x) + gone * 10 * float(np.sin(1.3 * x[0]) + np.cos(0.9 * x[1]))}
 
     spec = experiment("branin with tasks", BRANIN_BOX, LOSS, 25, tasks=COSTS)
-    yield Problem("branin_tasks", "P10", spec, wavy, "cost", BRANIN_BEST, truth={"cost_budget": 25}, seeds=3)
+    yield Problem("branin_tasks", "P10", spec, wavy, "cost", BRANIN_BEST, truth={"cost_budget": 25})
 
 
 def transfers():

@@ -200,4 +200,4 @@ def tasks():
         return {"loss": cross_validated(network(values, 20), rows[setting.task or "all"])}
 
     spec = experiment("a network on shares of the digits", Space(free), [minimize("loss")], 25, tasks=costs)
-    yield Problem("digits_tasks", "P10", spec, function, "cost", truth={"cost_budget": 25}, seeds=3)
+    yield Problem("digits_tasks", "P10", spec, function, "cost", truth={"cost_budget": 25})
