@@ -98,7 +98,7 @@ def test_gradient_of_the_acquisition():
         GP(some_data(), Hyperparameters(kernel, np.array([0.4, 0.9, 2.0, 1.0]), 0.03))
         for kernel in (MATERN, RBF)
     )
-    terms = (LogExpectedImprovement(1.5), LogAnswer(0.3), LogProbability(0.4, 1, doubt=2.0))
+    terms = (LogExpectedImprovement(1.5), LogAnswer(0.3), LogProbability(0.4, 1))
     acquisition = Acquisition((first, second), terms)
     point = np.array([[0.3, 0.2, 0.9, 0.5]])
     value, slope = acquisition.slopes(point)

@@ -145,46 +145,6 @@ def test_a_plateau_is_named_and_not_asked_for_ripples():
     assert ["plateau" in reason for reason in reasons] in ([True, False] * 2, [False, True] * 2)
 
 
-# Limits that are met in several places
-
-PIECES = np.array([(1.0, 0.0), (0.0, 1.0), (0.5**0.5, 0.5**0.5)])
-FRONT = Metrics((minimize("width"), minimize("height"), guardrail("margin", at_least=0)))
-PIECED = ExperimentSpec("pieces", square("x", "y", "z"), FRONT, budget=32)
-
-
-def pieced(values, task):
-    """C2-DTLZ2 (Jain and Deb 2014): of a quarter of a circle 0.2 around three places are allowed."""
-    radius = 1 + (values["y"] - 0.4) ** 2 + (values["z"] - 0.7) ** 2
-    angle = values["x"] * pi / 2
-    point = radius * np.array([cos(angle), sin(angle)])
-    margin = 0.2**2 - np.sum((PIECES - point) ** 2, axis=1).min()
-    return {"width": float(point[0]), "height": float(point[1]), "margin": float(margin)}
-
-
-def pieces(runs):
-    """How many of the three places have an allowed run."""
-    points = np.array([[run.numbers["width"], run.numbers["height"]] for run in runs])
-    return int((np.linalg.norm(points[:, None] - PIECES, axis=2) <= 0.2).any(axis=0).sum())
-
-
-@pytest.mark.slow
-def test_allowed_regions_that_lie_apart_are_found(monkeypatch):
-    def found():
-        return np.mean([pieces(played(PIECED, pieced, seed)) for seed in range(8)])
-
-    doubting = found()
-    monkeypatch.setattr(goal, "DOUBT", 0.0)
-    assert doubting >= found() + 0.25
-
-
-def test_the_benefit_of_the_doubt_is_named_and_taken_in_turns():
-    runs = played(replace(PIECED, budget=12), pieced, 0)
-    assert any(run.numbers["margin"] >= 0 for run in runs)
-    draws = np.random.default_rng(0)
-    reasons = [item.why for item in make_searcher("bayesian").suggest(PIECED, History(runs), 8, draws)]
-    assert [reason.startswith("doubt") for reason in reasons] == [True, False, False, False] * 2
-
-
 # Transfer
 
 

@@ -89,29 +89,26 @@ class LogAnswer:
 
 @dataclass(frozen=True)
 class LogProbability:
-    """``log P(f >= limit) = log Φ((μ - limit)/σ + τ)``: a guardrail, or success itself.
+    """``log P(f >= limit) = log Φ((μ - limit)/σ)``: a guardrail, or success itself.
 
     Args:
         limit: At least this is wanted, standardised.
         model: Column of the model it speaks about.
-        doubt: τ, standard deviations for which the benefit of the doubt is given.
     """
 
     limit: float
     model: int
-    doubt: float = 0.0
 
     def __call__(self, mean: Array, stddev: Array) -> Worth:
         """See :class:`Term`."""
         sigma = stddev[:, self.model]
-        away = (mean[:, self.model] - self.limit) / sigma
-        z = away + self.doubt
+        z = (mean[:, self.model] - self.limit) / sigma
         value = log_ndtr(z)
         by_mean, by_stddev = np.zeros_like(mean), np.zeros_like(stddev)
         near = np.maximum(z, DEEP)
         hazard = np.where(z > DEEP, np.exp(log_density(near) - log_ndtr(near)), -z)
         by_mean[:, self.model] = hazard / sigma
-        by_stddev[:, self.model] = -away * by_mean[:, self.model]
+        by_stddev[:, self.model] = -z * by_mean[:, self.model]
         return value, by_mean, by_stddev
 
 

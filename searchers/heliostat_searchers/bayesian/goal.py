@@ -54,17 +54,6 @@ plateau (trees, tables, rounded metrics) the model expects ripples that are not 
 50 to 60 runs, 8 seeds, median regrets without and with it: a forest's surrogate 0.025 → 0.018, a table of
 boosting runs 0.0063 → 0.0040; 0.25 and 1 did not differ beyond the spread between seeds."""
 
-DOUBT = 2.0
-"""Standard deviations by which every fourth proposal for a front gives each limit the benefit of the doubt:
-``P(f >= limit - 2σ)``, after Priem, Bartoli, Diouane and Sgueglia 2020, *Upper trust bound feasibility
-criterion for mixed constrained Bayesian optimization*, where it is a hard bound. Allowed regions that lie
-apart from the known one would else have too small a chance to be tried. Fifty runs of C2-DTLZ2, 20 seeds:
-median missing volume 0.21 → 0.088, quartiles [0.05, 0.33] → [0.04, 0.14]; on two fronts in one piece no
-difference. With one objective it costs precision (a spring's regret 1.0e-5 → 4.6e-5) and is left out."""
-
-DOUBTING = 4
-"""Every how many proposals."""
-
 BALL = 48
 """Offsets that stand for a ball in coverage: its share is known to ±7 %, and the ranking needs no more."""
 
@@ -89,9 +78,8 @@ class Goal:
     Args:
         acquisition: The function to maximise.
         effort: How hard to search for its maximum.
-        aim: ``improve``, ``feasibility`` (no feasible point is known), ``coverage``, ``solution``,
-            ``plateau`` (several places share the best value), or ``doubt`` (limits have the benefit of the
-            doubt).
+        aim: ``improve``, ``feasibility`` (no feasible point is known), ``coverage``, ``solution``, or
+            ``plateau`` (several places share the best value).
     """
 
     acquisition: Acquisition
@@ -129,10 +117,8 @@ def goal(models: Models, cube: Cube, spec: ExperimentSpec, turn: int, rng: np.ra
     is_flat = bool(models.ties and turn % 2)
     best = float(known.max()) + LEAP * is_flat
     base = _improvement(models, best) if m == 1 else (_hypervolume(models, known),)
-    is_doubted = m > 1 and bool(models.guardrails) and turn % DOUBTING == 0
-    safety = _safety(models, m, DOUBT * is_doubted)
-    aim = "plateau" if is_flat else "doubt" if is_doubted else "improve"
-    return Goal(Acquisition(models.everyone, (*base, *safety), places), THOROUGH, aim)
+    aim = "plateau" if is_flat else "improve"
+    return Goal(Acquisition(models.everyone, (*base, *_safety(models, m)), places), THOROUGH, aim)
 
 
 def anchors(rows: Rows, m: int, models: Models, cube: Cube) -> Array:
@@ -256,9 +242,9 @@ def _hypervolume(models: Models, known: Array) -> LogHypervolumeImprovement:
     return LogHypervolumeImprovement(known, reference_point(known, limits))
 
 
-def _safety(models: Models, first: int, doubt: float = 0.0) -> tuple[Term, ...]:
+def _safety(models: Models, first: int) -> tuple[Term, ...]:
     """The terms of guardrails and success; `first` is the column of the first guardrail."""
-    terms = [LogProbability(limit, first + place, doubt) for place, limit in enumerate(models.limits)]
+    terms = [LogProbability(limit, first + place) for place, limit in enumerate(models.limits)]
     if models.success is not None:
         terms.append(LogProbability(models.safe, first + len(models.limits)))
     return tuple(terms)

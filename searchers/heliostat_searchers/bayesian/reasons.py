@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from math import exp
 
 import numpy as np
@@ -47,15 +46,14 @@ def why(models: Models, goal: Goal, point: Array, predicted: dict[str, Predictio
         beside = f"the model's best so far {best:.4g}"
     else:
         beside = f"front of {int(is_efficient(known).sum())}"
-    aim = f"{goal.aim}, " if goal.aim in ("solution", "plateau", "doubt") else ""
+    aim = f"{goal.aim}, " if goal.aim in ("solution", "plateau") else ""
     safe = _chance(models, goal, point)
     return f"{aim}{'exploit' if improves else 'explore'}: expects {numbers}; {beside}{safe and f'; {safe}'}"
 
 
 def _chance(models: Models, goal: Goal, point: Array) -> str:
     """The chance that the point succeeds and keeps the limits; nothing where neither is in doubt."""
-    terms = (term for term in goal.acquisition.terms if isinstance(term, LogProbability))
-    doubts = tuple(replace(term, doubt=0.0) for term in terms)
+    doubts = tuple(term for term in goal.acquisition.terms if isinstance(term, LogProbability))
     what = ["succeeds"] if models.success is not None else []
     what += ["meets all limits"] if models.guardrails else []
     if not doubts:
