@@ -102,6 +102,7 @@ class Cell:
         self.names = [item.name for item in problem.spec.space.dimensions]
         self.open: list[tuple[float, int]] = []
         self.spent, self.clock, self.free_at = 0.0, 0.0, 0.0
+        self.idle_since = [0.0] * problem.workers
 
     def opening(self, options: Mapping[str, Any]) -> dict[str, Any]:
         """The first message."""
@@ -116,10 +117,11 @@ class Cell:
         """Until the budget is spent."""
         self.fill()
         while self.open or self.spent < self.limit:
-            while len(self.open) < self.problem.workers and self.spent < self.limit:
-                self.begin()
+            while self.idle_since and self.spent < self.limit and self.begin():
+                pass
             ended, trial = heapq.heappop(self.open)
             self.clock = ended
+            self.idle_since.append(ended)
             self.end(trial, ended)
 
     @property
@@ -136,10 +138,19 @@ class Cell:
             truth = self.problem.function(values, self.setting)
             self.tell(place + 1, values, None, "completed", dict(truth))
 
-    def begin(self) -> None:
-        """Ask for one trial and evaluate it; what came out is told when its time is over."""
+    def begin(self) -> bool:
+        """Ask for one trial and evaluate it; what came out is told when its time is over.
+
+        Returns:
+            Whether there is one: a method may wait for the next result, if one is under way.
+        """
         trace, trial = self.trace, len(self.trace)
         answer = self.peer.call("ask", trial=self.problem.prefill + trial + 1)
+        if answer["assignments"] is None:
+            if not self.open:
+                raise PeerError("it proposes nothing while nothing is under way")
+            return False
+        free = self.idle_since.pop(0)
         values, task = answer["assignments"], answer.get("task") or self.problem.full_task
         try:
             values = self.problem.spec.space.check(values)
@@ -163,8 +174,9 @@ class Cell:
             trace.y[trial] = None if seen is None else self.listed(seen)
             self.spent += self.problem.cost(task)
         if self.problem.workers > 1:
-            trace.times.append([self.clock, begun, begun + seconds])
+            trace.times.append([free, begun, begun + seconds])
         heapq.heappush(self.open, (begun + seconds, trial))
+        return True
 
     def outcome(self, values: Mapping[str, Any], task: str | None) -> Mapping[str, float] | None:
         """Noise-free values; None where the run fails."""

@@ -21,6 +21,7 @@ logging.disable(logging.WARNING)
 
 from ax.api.client import Client  # noqa: E402
 from ax.api.configs import ChoiceParameterConfig, RangeParameterConfig  # noqa: E402
+from ax.exceptions.core import DataRequiredError  # noqa: E402
 from botorch.acquisition.multi_objective import logei  # noqa: E402
 
 logei._load_attempted = True
@@ -72,7 +73,10 @@ class Ax:
         return f"{left} {'<=' if item['type'] == 'less_than' else '>='} {item['threshold']!r}"
 
     def ask(self, trial):
-        ((index, parameters),) = self.client.get_next_trials(max_trials=1).items()
+        try:
+            ((index, parameters),) = self.client.get_next_trials(max_trials=1).items()
+        except DataRequiredError:  # more workers than its start has points: a result must come first
+            return None
         self.indices[trial] = index
         return self.named(parameters)
 
